@@ -1,0 +1,137 @@
+"""The settings: one class per part, each read once, from flags, `HOTDESK_…` in the environment, or a `.env` file, in that order.
+
+`docs/configuration.md` lists them all; a test holds the two together. A value that cannot be is `BadInput` with a sentence
+(`read`). Keys are `SecretStr`: they are never printed, logged, sent to a desk or to the browser.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hotdesk.errors import BadInput
+
+__all__ = ["DataSettings", "DeskSettings", "MindSettings", "ServerSettings", "SessionSettings", "read"]
+
+_CONFIG = SettingsConfigDict(env_prefix="HOTDESK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+
+class DataSettings(BaseSettings):
+    """Where sessions are kept."""
+
+    model_config = _CONFIG
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("hotdesk", appauthor=False))
+    """Folder of all sessions' logs, frames and files. Default: the platform's data folder."""
+
+
+class ServerSettings(BaseSettings):
+    """The web server."""
+
+    model_config = _CONFIG
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback requires a token."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port to listen on; 0 takes a free one."""
+    token: SecretStr | None = None
+    """What a browser or client must show when the server is reachable from elsewhere. At least 16 characters."""
+    hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further host names the server answers to (behind a reverse proxy, say), comma between."""
+
+    @field_validator("hosts", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _list(value)
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("a token has at least 16 characters")
+        return value
+
+
+class SessionSettings(BaseSettings):
+    """What one session may use."""
+
+    model_config = _CONFIG
+
+    max_agents: Annotated[int, Field(ge=1, le=64)] = 4
+    """Most agents a session may have at work at one time."""
+    max_tasks: Annotated[int, Field(ge=1, le=500)] = 30
+    """Most tasks a session may have, those added later included."""
+    max_steps: Annotated[int, Field(ge=1)] = 100
+    """Steps an agent may take in one attempt at one task."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    """Attempts at one task, the first included."""
+    prompt_chars: Annotated[int, Field(ge=1)] = 20_000
+    """Longest prompt that is taken."""
+    settle_cap: Annotated[float, Field(ge=0, le=60)] = 3.0
+    """Seconds a step waits at most for the screen to come to rest."""
+    engine: Literal["local", "inprocess"] = "local"
+    """Where workers run: each in its own process, or (for tests) in the server's."""
+
+
+class DeskSettings(BaseSettings):
+    """The desks."""
+
+    model_config = _CONFIG
+
+    desks: Literal["local", "pretend"] = "local"
+    """Which desks agents get: sandboxed on this machine, or pretend ones in memory (for trying things out)."""
+    size: str = Field(default="1280x800", pattern=r"^[1-9]\d{2,3}x[1-9]\d{2,3}$")
+    """Screen size in pixels, WIDTHxHEIGHT."""
+    internet: Literal["full", "allow", "none"] = "full"
+    """What a desk can reach: the internet (never this machine), only the domains of HOTDESK_ALLOW, or nothing."""
+    allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Domains (with their subdomains) a desk can reach with HOTDESK_INTERNET=allow, comma between."""
+    desk_memory: Annotated[int, Field(ge=128)] = 2048
+    """MiB of memory a desk's processes may use together."""
+    desk_disk: Annotated[int, Field(ge=16)] = 1024
+    """MiB a desk's home may hold."""
+    desk_processes: Annotated[int, Field(ge=32)] = 512
+    """Processes and threads a desk may have."""
+    run_dir: Path | None = None
+    """Folder of the desks' sockets; must be short. Default: /var/tmp/hotdesk-UID."""
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _list(value)
+
+
+class MindSettings(BaseSettings):
+    """Who plans and who thinks."""
+
+    model_config = _CONFIG
+
+    planner: str = "rehearsal"
+    """Who breaks the prompt into tasks."""
+    brain: str = "rehearsal"
+    """Who decides an agent's next actions."""
+    rehearsal_pace: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """How slowly the rehearsal thinks: 1 is made to be watched, 0 does not wait at all."""
+    anthropic_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
+    dedalus_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DEDALUS_API_KEY"))
+    openai_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+
+
+def _list(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read(kind: type[S], **flags: Any) -> S:
+    """Read one part's settings; flags that are not None win. Raises `BadInput` with one sentence per wrong value."""
+    try:
+        return kind(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        wrong = (f"HOTDESK_{str(e['loc'][0]).upper() if e['loc'] else ''}: {e['msg'][0].lower()}{e['msg'][1:]}" for e in error.errors())
+        raise BadInput("A setting cannot be used. " + "; ".join(wrong) + ".") from error
