@@ -20,6 +20,9 @@ Vendor exceptions are translated into these at the edge (the adapter), never fur
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "BadInput",
     "BrainError",
@@ -35,6 +38,7 @@ __all__ = [
     "NotFound",
     "Refused",
     "SessionBusy",
+    "alone",
 ]
 
 
@@ -97,3 +101,23 @@ class BrainError(HotdeskError):
 
 class EngineError(HotdeskError):
     """A worker process could not be placed."""
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Around a task group: one error that leaves it is raised as itself, not as a group of one."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        leaves = list(_leaves(group))
+        if len(leaves) == 1:
+            raise leaves[0] from group
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error

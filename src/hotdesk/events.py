@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 __all__ = [
     "EVENT_TYPES",
+    "SERVER_STOPS",
     "AgentAnswered",
     "AgentAsked",
     "AgentDismissed",
@@ -51,6 +52,9 @@ __all__ = [
     "event_from_json",
     "event_from_object",
 ]
+
+SERVER_STOPS = "The server was stopped."
+"""The reason in `session:stopping` that makes the outcome `interrupted`."""
 
 Outcome = Literal["completed", "failed", "stopped", "interrupted"]
 """completed: every task did; failed: at least one did not; stopped: a person stopped it; interrupted: the server ended under it."""

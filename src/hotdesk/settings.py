@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hotdesk.errors import BadInput
 
-__all__ = ["DataSettings", "DeskSettings", "MindSettings", "ServerSettings", "SessionSettings", "read"]
+__all__ = ["DataSettings", "DeskSettings", "MindSettings", "ServerSettings", "SessionSettings", "environment", "read"]
 
 _CONFIG = SettingsConfigDict(env_prefix="HOTDESK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
 
@@ -135,3 +135,20 @@ def read(kind: type[S], **flags: Any) -> S:
     except ValidationError as error:
         wrong = (f"HOTDESK_{str(e['loc'][0]).upper() if e['loc'] else ''}: {e['msg'][0].lower()}{e['msg'][1:]}" for e in error.errors())
         raise BadInput("A setting cannot be used. " + "; ".join(wrong) + ".") from error
+
+
+def environment(*parts: BaseSettings) -> dict[str, str]:
+    """The settings as environment variables, secrets included: what a worker process is started with, so that it reads the same."""
+    found: dict[str, str] = {}
+    for part in parts:
+        for name, field in type(part).model_fields.items():
+            value = getattr(part, name)
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            elif isinstance(value, tuple):
+                value = ",".join(value)
+            alias = field.validation_alias
+            key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"HOTDESK_{name.upper()}"
+            if value is not None:
+                found[key] = str(value)
+    return found

@@ -1,0 +1,5 @@
+"""`python -m hotdesk` is `hotdesk`."""
+
+from hotdesk.cli import app
+
+app()

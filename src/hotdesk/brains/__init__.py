@@ -1,0 +1,1 @@
+"""Brains: who decides an agent's next actions."""

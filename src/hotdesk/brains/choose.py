@@ -1,0 +1,18 @@
+"""Picks the brain from the settings, importing only that one."""
+
+from __future__ import annotations
+
+from hotdesk.brains.base import Brain
+from hotdesk.errors import BadInput
+from hotdesk.settings import MindSettings
+
+BRAIN_LABELS = {"rehearsal": "Rehearsal, without a model"}
+
+
+def choose_brain(settings: MindSettings) -> Brain:
+    """The brain that `settings.brain` names. Raises `BadInput`."""
+    if settings.brain != "rehearsal":
+        raise BadInput(f"There is no brain «{settings.brain}». HOTDESK_BRAIN can be: rehearsal.")
+    from hotdesk.brains.rehearsal import RehearsalBrain  # noqa: PLC0415
+
+    return RehearsalBrain(settings.rehearsal_pace)

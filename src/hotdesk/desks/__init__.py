@@ -1,0 +1,1 @@
+"""Desks: Linux desktops for agents, behind one contract."""

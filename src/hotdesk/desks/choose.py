@@ -1,0 +1,32 @@
+"""Picks the provider of desks from the settings, importing only that one."""
+
+from __future__ import annotations
+
+from hotdesk.desks.base import DeskOptions, Desks, Size
+from hotdesk.settings import DeskSettings
+
+DESK_LABELS = {"local": "Sandboxed desktops on this machine", "pretend": "Pretend desks in memory"}
+
+
+def choose_desks(settings: DeskSettings) -> Desks:
+    """The provider that `settings.desks` names."""
+    if settings.desks == "pretend":
+        from hotdesk.desks.pretend import PretendDesks  # noqa: PLC0415
+
+        return PretendDesks(settings.run_dir)
+    from hotdesk.desks.local import LocalDesks  # noqa: PLC0415
+
+    return LocalDesks(settings.run_dir)
+
+
+def desk_options(settings: DeskSettings) -> DeskOptions:
+    """What every desk of a session is opened with."""
+    width, height = settings.size.split("x")
+    return DeskOptions(
+        size=Size(int(width), int(height)),
+        internet=settings.internet,
+        allow=settings.allow,
+        memory_mib=settings.desk_memory,
+        disk_mib=settings.desk_disk,
+        processes=settings.desk_processes,
+    )

@@ -1,0 +1,1 @@
+"""Engines: where worker processes are placed."""

@@ -1,0 +1,185 @@
+"""All sessions this process conducts: begins them, stops them, and brings to an end what an earlier process left open.
+
+An `Orchestrator` is entered with `async with`; leaving it stops every session in order (agents put their work down, desks are closed, the
+logs get their last event) within `STOPPING` seconds, and then by force.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from hotdesk import events as ev
+from hotdesk.engines.base import GRACE, Engine
+from hotdesk.errors import BadInput, Conflict, LogError, SessionBusy
+from hotdesk.events import SERVER_STOPS
+from hotdesk.logs.base import Log, Logs
+from hotdesk.orchestrator.conductor import Conductor, close, desk_of
+from hotdesk.orchestrator.planner import Planner
+from hotdesk.settings import SessionSettings
+from hotdesk.whiteboard import fold_all
+
+__all__ = ["Orchestrator"]
+
+STOPPING = GRACE + 4.0
+"""Seconds all sessions have to end in order when the orchestrator is left."""
+
+LATE = 100
+"""Events that a worker which outlived its session may have said after `session:complete`."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a session's first event says about who works it."""
+
+    planner: str
+    brain: str
+    desks: str
+    rehearsal: bool
+
+
+class Orchestrator:
+    def __init__(
+        self,
+        logs: Logs,
+        engine: Engine,
+        planner: Planner,
+        names: Names,
+        settings: SessionSettings,
+        clear: Callable[[str], Awaitable[object]],
+    ) -> None:
+        """`clear(desk_id)` destroys a desk that a lost worker may have left."""
+        self._logs = logs
+        self._engine = engine
+        self._planner = planner
+        self._names = names
+        self._settings = settings
+        self._clear = clear
+        self._tasks: TaskGroup = anyio.create_task_group()
+        self._conducting: dict[str, anyio.Event] = {}
+
+    @property
+    def conducting(self) -> frozenset[str]:
+        """Ids of the sessions under way in this process."""
+        return frozenset(self._conducting)
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> bool | None:
+        with anyio.CancelScope(shield=True), anyio.move_on_after(STOPPING):
+            async with anyio.create_task_group() as stopping:
+                for session in self._conducting:
+                    stopping.start_soon(self._end, session)
+        self._tasks.cancel_scope.cancel()
+        return await self._tasks.__aexit__(None, None, None)
+
+    async def _end(self, session: str) -> None:
+        over = self._conducting.get(session)
+        if over is not None:
+            async with await self._logs.open(session) as log:
+                await log.append(ev.SessionStopping(reason=SERVER_STOPS, by="server"))
+            await over.wait()
+
+    async def submit(self, prompt: str, agents: int) -> str:
+        """Begin a session; returns its id once its first event is in the log. Raises `BadInput`, `LogError`."""
+        text, most = prompt.strip(), self._settings.prompt_chars
+        if not text:
+            raise BadInput("The prompt is empty. Say what you want done.")
+        if len(text) > most:
+            raise BadInput(f"The prompt has {len(text):,} characters; at most {most:,} are taken. Shorten it.")
+        if "\0" in text:
+            raise BadInput("The prompt has a null character in it, which is no text.")
+        if not 1 <= agents <= self._settings.max_agents:
+            raise BadInput(f"A session has 1 to {self._settings.max_agents} agents, not {agents}.")
+        session = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+        log = await self._logs.create(session)
+        try:
+            await log.append(
+                ev.SessionCreated(
+                    prompt=text,
+                    agents=agents,
+                    planner=self._names.planner,
+                    brain=self._names.brain,
+                    desks=self._names.desks,
+                    rehearsal=self._names.rehearsal,
+                    limits=ev.Limits(
+                        steps=self._settings.max_steps,
+                        attempts=self._settings.attempts,
+                        agents=self._settings.max_agents,
+                        tasks=self._settings.max_tasks,
+                    ),
+                )
+            )
+        except LogError:
+            await log.aclose()
+            raise
+        self._conducting[session] = anyio.Event()
+        self._tasks.start_soon(self._conduct, log)
+        return session
+
+    async def _conduct(self, log: Log) -> None:
+        """One session from here to its end; what goes wrong in it is its own affair."""
+        try:
+            async with log:
+                await Conductor(log, self._engine, self._planner, self._clear).conduct()
+        except Exception:
+            logger.exception("Session %s ended with an error.", log.session)
+        finally:
+            self._conducting.pop(log.session).set()
+
+    async def stop(self, session: str, reason: str = "A person stopped the session.") -> None:
+        """Ask for the end of a session. Raises `NotFound`, `Conflict` if it has ended or is ending."""
+        async with await self._logs.open(session) as log:
+            board = fold_all(await log.read())
+            if board.status == "complete":
+                raise Conflict("This session is complete already.")
+            if board.status == "stopping":
+                raise Conflict("This session is stopping already.")
+            if session not in self._conducting:
+                raise Conflict("This session is not conducted by this server.")
+            await log.append(ev.SessionStopping(reason=reason, by="person"))
+
+    async def over(self, session: str) -> None:
+        """Wait until a session of this process has ended."""
+        if over := self._conducting.get(session):
+            await over.wait()
+
+    async def recover(self) -> list[str]:
+        """Bring the sessions that a process left open when it died to an honest end; returns their ids.
+
+        Their workers noticed the loss themselves and are gone, or about to be; desks are cleared here.
+        """
+        ended = []
+        for session in await self._logs.sessions():
+            async with await self._logs.open(session) as log:
+                if await self._recover(log):
+                    ended.append(session)
+        return ended
+
+    async def _recover(self, log: Log) -> bool:
+        end = await log.read(after=max(0, await log.last() - LATE))
+        if any(isinstance(event, ev.SessionComplete) for event in end):
+            return False
+        try:
+            with log.conduct():
+                board = fold_all(await log.read())
+                for agent in board.agents:
+                    await self._clear(desk_of(log.session, agent))
+                await close(log, board)
+        except SessionBusy:
+            return False
+        except LogError:
+            logger.exception("Session %s could not be brought to an end.", log.session)
+            return False
+        return True

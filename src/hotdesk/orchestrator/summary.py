@@ -1,0 +1,81 @@
+"""The summary of a session: a pure function of the whiteboard, honest about what failed."""
+
+from __future__ import annotations
+
+from hotdesk.events import Outcome, Summary, SummaryAgent, SummaryTask
+from hotdesk.whiteboard import TaskState, Whiteboard
+
+__all__ = ["outcome", "summarise"]
+
+
+def outcome(board: Whiteboard, interrupted: bool = False) -> Outcome:
+    """How the session ended."""
+    if board.tasks and all(task.status == "completed" for task in board.tasks.values()):
+        return "completed"
+    if interrupted:
+        return "interrupted"
+    return "stopped" if board.status == "stopping" else "failed"
+
+
+def summarise(board: Whiteboard, now: float, interrupted: bool = False) -> Summary:
+    """What came of the session, at the time `now` (seconds since the epoch)."""
+    tasks = tuple(_task(board, task) for task in board.tasks.values())
+    agents = tuple(
+        SummaryAgent(
+            agent=agent.id,
+            name=agent.name,
+            steps=agent.step,
+            tasks=tuple(t.id for t in board.tasks.values() if t.agent == agent.id and t.status == "completed"),
+            ended="lost" if agent.status == "lost" else "terminated",
+        )
+        for agent in board.agents.values()
+    )
+    kept = tuple(artifact for task in tasks for artifact in task.artifacts)
+    return Summary(
+        text=_text(board, tasks, len(kept), interrupted),
+        tasks=tasks,
+        agents=agents,
+        artifacts=kept,
+        seconds=max(0.0, now - board.created_at),
+    )
+
+
+def _task(board: Whiteboard, task: TaskState) -> SummaryTask:
+    done = task.status == "completed"
+    saved = tuple(a.id for a in board.artifacts.values() if a.task == task.id) if not done else task.artifacts
+    return SummaryTask(
+        task=task.id,
+        title=task.title,
+        status="completed" if done else "failed" if task.attempt else "not done",
+        agent=task.agent,
+        attempts=task.attempt,
+        result=task.result if done else task.reason,
+        artifacts=saved,
+        seconds=task.ended_at - task.started_at if task.ended_at and task.started_at else None,
+    )
+
+
+def _text(board: Whiteboard, tasks: tuple[SummaryTask, ...], files: int, interrupted: bool) -> str:
+    done = sum(task.status == "completed" for task in tasks)
+    if not tasks:
+        head = "Nothing was done: there was no plan."
+    elif done == len(tasks):
+        head = "The one task is done." if done == 1 else f"All {done} tasks are done."
+    else:
+        head = f"{done} of {len(tasks)} tasks {'is' if done == 1 else 'are'} done."
+    parts = [head]
+    if files:
+        parts.append(f"{files} file{'' if files == 1 else 's'} {'was' if files == 1 else 'were'} made.")
+    parts += [f"«{task.title}» was not done: {_sentence(task.result)}" for task in tasks if task.status != "completed"]
+    if interrupted:
+        parts.append("The server ended before the session did.")
+    elif board.status == "stopping":
+        parts.append(_sentence(board.stop_reason))
+    if board.rehearsal:
+        parts.append("This was a rehearsal: the agents worked at real desktops, but no model decided what they wrote.")
+    return " ".join(parts)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip() or "no reason was given"
+    return text if text[-1] in ".!?" else text + "."

@@ -1,0 +1,191 @@
+"""The composition root: builds every part of Hotdesk from the settings, starts them, and stops them in reverse.
+
+`machine()` is everything but the web server, and is what `hotdesk run` uses; `serve()` puts the web server in front of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from hotdesk import __version__
+from hotdesk.brains.choose import BRAIN_LABELS, choose_brain
+from hotdesk.desks.base import Desks
+from hotdesk.desks.choose import DESK_LABELS, choose_desks, desk_options
+from hotdesk.engines.base import Engine
+from hotdesk.engines.inprocess import InprocessEngine
+from hotdesk.engines.local import LocalEngine
+from hotdesk.errors import BadInput, MissingRequirement
+from hotdesk.logs.base import Log, Logs
+from hotdesk.logs.sqlite import SqliteLogs
+from hotdesk.orchestrator import Orchestrator
+from hotdesk.orchestrator.choose import PLANNER_LABELS, choose_planner
+from hotdesk.orchestrator.sessions import Names
+from hotdesk.settings import DataSettings, DeskSettings, MindSettings, ServerSettings, SessionSettings, environment
+
+if TYPE_CHECKING:
+    from hotdesk.asgi import WebServer
+    from hotdesk.server.app import About
+
+__all__ = ["Machine", "Parts", "about", "machine", "notice", "serve"]
+
+EXAMPLES = (
+    "Write a research paper about the rise of Dedalus Labs",
+    "Make a website for a small bakery",
+    "Write a haiku about the sea, collect a table of the planets, and make a page about tea",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The settings of every part."""
+
+    data: DataSettings
+    server: ServerSettings
+    session: SessionSettings
+    desk: DeskSettings
+    mind: MindSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What runs: the orchestrator and what it stands on."""
+
+    orchestrator: Orchestrator
+    logs: Logs
+    desks: Desks
+    parts: Parts
+
+
+@asynccontextmanager
+async def machine(parts: Parts) -> AsyncGenerator[Machine]:
+    """Everything but the web server. Leaving it ends every session, worker and desk. Raises `MissingRequirement`, `BadInput`."""
+    folder = parts.data.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise MissingRequirement(f"The data folder {folder} cannot be made ({error.strerror}).", "Set HOTDESK_DATA_DIR.") from error
+    logs, desks = SqliteLogs(folder), choose_desks(parts.desk)
+    choose_brain(parts.mind)  # a brain that cannot be had is said now, not by each worker
+    names = Names(parts.mind.planner, parts.mind.brain, parts.desk.desks, rehearsal=parts.mind.brain == "rehearsal")
+    orchestrator = Orchestrator(logs, _engine(parts, desks), choose_planner(parts.mind), names, parts.session, desks.destroy)
+    await desks.sweep()
+    await orchestrator.recover()
+    async with orchestrator:
+        yield Machine(orchestrator, logs, desks, parts)
+
+
+def _engine(parts: Parts, desks: Desks) -> Engine:
+    if parts.session.engine == "local":
+        return LocalEngine(environment(parts.session, parts.desk, parts.mind))
+
+    async def work_here(log: Log, agent: str) -> None:
+        from hotdesk.worker.loop import Equipment, work  # noqa: PLC0415
+
+        equipment = Equipment(desks, desk_options(parts.desk), choose_brain(parts.mind), parts.session.settle_cap, os.getpid())
+        await work(log, agent, equipment)
+
+    return InprocessEngine(work_here)
+
+
+def notice(parts: Parts) -> str | None:
+    """What a person must know of who thinks: None if a model does."""
+    if parts.mind.brain != "rehearsal":
+        return None
+    return (
+        "This is a rehearsal: agents work at real desktops, but by a script, without a model. "
+        "To give them a mind, set a key (ANTHROPIC_API_KEY or DEDALUS_API_KEY) in the environment or in .env and start Hotdesk again."
+    )
+
+
+def about(parts: Parts) -> About:
+    """What the page says is in use."""
+    from hotdesk.server.app import About, InUse  # noqa: PLC0415
+
+    mind, desk = parts.mind, parts.desk.desks
+    return About(
+        version=__version__,
+        planner=InUse(name=mind.planner, label=PLANNER_LABELS[mind.planner]),
+        brain=InUse(name=mind.brain, label=BRAIN_LABELS[mind.brain], rehearsal=mind.brain == "rehearsal"),
+        desks=InUse(name=desk, label=DESK_LABELS[desk]),
+        notice=notice(parts),
+        agents={"default": min(3, parts.session.max_agents), "max": parts.session.max_agents},
+        prompt_chars=parts.session.prompt_chars,
+        examples=EXAMPLES,
+    )
+
+
+def pages() -> Path | None:
+    """The built web page: beside the package in a checkout."""
+    built = Path(__file__).parents[2] / "web" / "out"
+    return built if (built / "index.html").is_file() else None
+
+
+async def serve(parts: Parts, started: Callable[[str], None]) -> None:
+    """Serve until a signal comes. `started(address)` is called when the server listens. Raises `MissingRequirement`, `BadInput`."""
+    from hotdesk.asgi import WebServer  # noqa: PLC0415
+    from hotdesk.server.app import build  # noqa: PLC0415
+
+    settings = parts.server
+    if settings.host not in ("127.0.0.1", "::1", "localhost") and settings.token is None:
+        raise BadInput(
+            f"To listen on {settings.host} a token is needed, since whoever reaches Hotdesk can use its desks. "
+            "Set HOTDESK_TOKEN to at least 16 characters (for example the output of: openssl rand -hex 16)."
+        )
+    with _listening(settings.host, settings.port) as listener:
+        async with machine(parts) as running:
+            app = build(running.orchestrator, running.logs, {running.desks.name: running.desks}, about(parts), settings, pages())
+            server = WebServer(app, listener)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_stop_on_signal, server)
+                await server.run_until_stopped(lambda: started(address(settings, listener)))
+                tasks.cancel_scope.cancel()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket bound before anything else is started, so that a port in use costs nothing."""
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(where)
+            yield listener
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            remedy = "Is Hotdesk running already? Stop it, or choose another port with --port."
+            raise MissingRequirement(f"Port {port} on {host} is in use.", remedy) from error
+        raise MissingRequirement(
+            f"Hotdesk cannot listen on {host}:{port} ({error.strerror}).", "Choose another with --host, --port."
+        ) from error
+
+
+def address(settings: ServerSettings, listener: socket.socket) -> str:
+    """What a person opens in the browser."""
+    host = "[::1]" if settings.host == "::1" else settings.host
+    return f"http://{host}:{listener.getsockname()[1]}/"
+
+
+async def _stop_on_signal(server: WebServer) -> None:
+    """The first signal stops in order, a second one does not wait for open connections."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            server.stop()
+
+
+def describe(parts: Parts) -> list[str]:
+    """What is in use, a line each, for the command line."""
+    lines = [
+        f"Planner: {PLANNER_LABELS[parts.mind.planner]}. Brain: {BRAIN_LABELS[parts.mind.brain]}.",
+        f"Desks: {DESK_LABELS[parts.desk.desks]} ({parts.desk.size}, internet: {parts.desk.internet}).",
+    ]
+    return [*lines, words] if (words := notice(parts)) else lines

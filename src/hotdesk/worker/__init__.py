@@ -1,0 +1,1 @@
+"""The worker: one process, one agent, one desk, one task at a time."""
