@@ -191,10 +191,11 @@ def desk(
     desks: DesksOption = None,
 ) -> None:
     """Open one desk to play with, and print the address of its live view. Ctrl-C closes it."""
-    from hotdesk.playground import play  # noqa: PLC0415
+    from hotdesk.serve import serve as start  # noqa: PLC0415
 
     with _sentences():
-        _run(lambda: play(_parts(data_dir, port=port, desks=desks), lambda address: _out.print(f"[bold]The desk is at[/] {address}")))
+        parts = _parts(data_dir, port=port, desks=desks, brain="nobody", planner="one")
+        _run(lambda: start(parts, lambda address: _out.print(f"[bold]The desk is at[/] {address}"), prompt="A desk to play with"))
 
 
 @app.command(hidden=True)

@@ -122,6 +122,8 @@ class SessionStopping(Event):
 
 
 class SummaryTask(_Part):
+    """What came of one task."""
+
     task: str
     title: str
     status: Literal["completed", "failed", "not done"]
@@ -134,6 +136,8 @@ class SummaryTask(_Part):
 
 
 class SummaryAgent(_Part):
+    """What one agent did."""
+
     agent: str
     name: str
     steps: int

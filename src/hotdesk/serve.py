@@ -34,7 +34,7 @@ from hotdesk.settings import DataSettings, DeskSettings, MindSettings, ServerSet
 
 if TYPE_CHECKING:
     from hotdesk.asgi import WebServer
-    from hotdesk.server.app import About
+    from hotdesk.server.parts import About
 
 __all__ = ["Machine", "Parts", "about", "machine", "notice", "serve"]
 
@@ -109,18 +109,18 @@ def notice(parts: Parts) -> str | None:
 
 def about(parts: Parts) -> About:
     """What the page says is in use."""
-    from hotdesk.server.app import About, InUse  # noqa: PLC0415
+    from hotdesk.server.parts import About, AgentsAbout, BrainAbout, Part  # noqa: PLC0415
 
-    mind, desk = parts.mind, parts.desk.desks
+    mind, desk, most = parts.mind, parts.desk.desks, parts.session.max_agents
     return About(
         version=__version__,
-        planner=InUse(name=mind.planner, label=PLANNER_LABELS[mind.planner]),
-        brain=InUse(name=mind.brain, label=BRAIN_LABELS[mind.brain], rehearsal=mind.brain == "rehearsal"),
-        desks=InUse(name=desk, label=DESK_LABELS[desk]),
+        planner=Part(name=mind.planner, label=PLANNER_LABELS[mind.planner]),
+        brain=BrainAbout(name=mind.brain, label=BRAIN_LABELS[mind.brain], rehearsal=mind.brain == "rehearsal"),
+        desks=Part(name=desk, label=DESK_LABELS[desk]),
         notice=notice(parts),
-        agents={"default": min(3, parts.session.max_agents), "max": parts.session.max_agents},
+        agents=AgentsAbout(default=min(3, most), max=most),
         prompt_chars=parts.session.prompt_chars,
-        examples=EXAMPLES,
+        examples=list(EXAMPLES),
     )
 
 
@@ -130,8 +130,10 @@ def pages() -> Path | None:
     return built if (built / "index.html").is_file() else None
 
 
-async def serve(parts: Parts, started: Callable[[str], None]) -> None:
-    """Serve until a signal comes. `started(address)` is called when the server listens. Raises `MissingRequirement`, `BadInput`."""
+async def serve(parts: Parts, started: Callable[[str], None], prompt: str | None = None) -> None:
+    """Serve until a signal comes. `started(address)` is called when the server listens; with a `prompt` a session is begun first, and the
+    address is its page's. Raises `MissingRequirement`, `BadInput`.
+    """
     from hotdesk.asgi import WebServer  # noqa: PLC0415
     from hotdesk.server.app import build  # noqa: PLC0415
 
@@ -145,9 +147,12 @@ async def serve(parts: Parts, started: Callable[[str], None]) -> None:
         async with machine(parts) as running:
             app = build(running.orchestrator, running.logs, {running.desks.name: running.desks}, about(parts), settings, pages())
             server = WebServer(app, listener)
+            where = address(settings, listener)
+            if prompt is not None:
+                where += f"session/{await running.orchestrator.submit(prompt, 1)}/?agent=a1"
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_stop_on_signal, server)
-                await server.run_until_stopped(lambda: started(address(settings, listener)))
+                await server.run_until_stopped(lambda: started(where))
                 tasks.cancel_scope.cancel()
 
 

@@ -117,8 +117,11 @@ class MindSettings(BaseSettings):
     rehearsal_pace: Annotated[float, Field(ge=0, le=10)] = 1.0
     """How slowly the rehearsal thinks: 1 is made to be watched, 0 does not wait at all."""
     anthropic_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
+    """Anthropic's key. Not used yet: models come next."""
     dedalus_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DEDALUS_API_KEY"))
+    """Dedalus Labs' key. Not used yet."""
     openai_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+    """OpenAI's key. Not used yet."""
 
 
 def _list(value: Any) -> Any:

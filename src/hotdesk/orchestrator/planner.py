@@ -48,6 +48,15 @@ class Planner(ABC):
         return ()
 
 
+class OneTask(Planner):
+    """The prompt is the one task: for a desk to play with."""
+
+    name = "one"
+
+    async def plan(self, prompt: str, agents: int) -> Plan:
+        return Plan("The prompt is one task.", [PlannedTask(prompt, prompt)])
+
+
 def checked(tasks: Sequence[PlannedTask], known: Sequence[str], room: int) -> list[PlannedTask]:
     """The tasks that can stand on the whiteboard: at most `room`, with a title and instructions, each needing only earlier tasks of the
     same plan or `known` ones (so there is no circle). Positions of what was left out are mended."""

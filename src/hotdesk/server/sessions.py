@@ -1,0 +1,114 @@
+"""The routes of a session as a whole: begin, list, look, read its events, stop.
+
+Promises: what is answered is what the log says. A long log is sent in slices, never held as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from hotdesk.events import AnyEvent, Event
+from hotdesk.logs.base import Logs
+from hotdesk.server.boards import SLICE, SessionCard
+from hotdesk.server.parts import About, Use
+from hotdesk.server.problems import Problem
+from hotdesk.whiteboard import Whiteboard
+
+__all__ = ["PROBLEMS", "Events", "router"]
+
+JSON = "application/json"
+PROBLEMS: dict[int | str, dict[str, Any]] = {"default": {"model": Problem, "description": "What went wrong, in one sentence"}}
+
+router = APIRouter(responses=PROBLEMS)
+
+
+class Health(BaseModel):
+    ok: bool
+    version: str
+
+
+class NewSession(BaseModel):
+    prompt: str
+    agents: int | None = None
+    """How many agents to have at work; the server's default if left out."""
+
+
+class SessionId(BaseModel):
+    id: str
+
+
+class SessionList(BaseModel):
+    sessions: list[SessionCard]
+
+
+class Events(BaseModel):
+    events: list[AnyEvent]
+    last: int
+    """The highest `seq` there is; ask for what comes `after` it."""
+
+
+@router.get("/healthz", tags=["server"])
+async def healthz(parts: Use) -> Health:
+    """Is the server there?"""
+    return Health(ok=True, version=parts.about.version)
+
+
+@router.get("/api/about", tags=["server"])
+async def about(parts: Use) -> About:
+    """What is in use."""
+    return parts.about
+
+
+@router.post("/api/sessions", status_code=201, tags=["sessions"])
+async def begin(parts: Use, new: NewSession, response: Response) -> SessionId:
+    """Begin a session with a prompt."""
+    session = await parts.orchestrator.submit(new.prompt, parts.about.agents.default if new.agents is None else new.agents)
+    response.headers["Location"] = f"/session/{session}/"
+    return SessionId(id=session)
+
+
+@router.get("/api/sessions", tags=["sessions"])
+async def sessions(parts: Use) -> SessionList:
+    """All sessions, newest first."""
+    return SessionList(sessions=await parts.boards.cards())
+
+
+@router.get("/api/sessions/{session}", response_model=Whiteboard, tags=["sessions"])
+async def session(parts: Use, session: str) -> Response:
+    """The whiteboard: the session as it stands."""
+    board = await parts.boards.board(session)
+    return Response(board.model_dump_json(), media_type=JSON)
+
+
+@router.get("/api/sessions/{session}/events", response_model=Events, tags=["sessions"])
+async def events(parts: Use, session: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """What happened after the event number `after`."""
+    async with await parts.logs.open(session) as log:
+        first = await log.read(after, SLICE)
+    return StreamingResponse(_events(parts.logs, session, first, after), media_type=JSON)
+
+
+async def _events(logs: Logs, session: str, first: list[Event], after: int) -> AsyncIterator[str]:
+    yield '{"events":[' + _listed(first)
+    if len(first) == SLICE:
+        async with await logs.open(session) as log:
+            while some := await log.read(first[-1].seq, SLICE):
+                yield "," + _listed(some)
+                first = some
+    yield f'],"last":{first[-1].seq if first else after}}}'
+
+
+def _listed(events: list[Event]) -> str:
+    return ",".join(event.model_dump_json() for event in events)
+
+
+@router.post("/api/sessions/{session}/stop", status_code=202, tags=["sessions"])
+async def stop(parts: Use, session: str) -> Response:
+    """Ask for the end: agents put down what they hold."""
+    await parts.orchestrator.stop(session)
+    return Response(status_code=202)
