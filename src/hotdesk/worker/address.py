@@ -58,12 +58,16 @@ def _listening(folder: Path, name: str) -> Iterator[socket.socket]:
 
 
 async def _serve(listener: socket.socket, server: Callable[[], Server[Any]]) -> None:
-    web_server = await anyio.to_thread.run_sync(_import)
-    running = web_server(server().streamable_http_app(), listener, websockets=False, closing=CLOSING)
+    web_server, no_rebinding = await anyio.to_thread.run_sync(_import)
+    app = server().streamable_http_app(transport_security=no_rebinding)
+    running = web_server(app, listener, websockets=False, closing=CLOSING)
     await running.run_until_stopped()
 
 
-def _import() -> type[WebServer]:
+def _import() -> tuple[type[WebServer], Any]:
+    from mcp.server.transport_security import TransportSecuritySettings  # noqa: PLC0415
+
     from hotdesk.asgi import WebServer  # noqa: PLC0415
 
-    return WebServer
+    # No browser reaches a unix socket; the server's guard has checked Host and Origin of what it passes on.
+    return WebServer, TransportSecuritySettings(enable_dns_rebinding_protection=False)

@@ -71,7 +71,7 @@ class Files:
         self._nodes.setdefault(HOME, Node(None, time.time()))
         for path in list(self._nodes):
             parent = posixpath.dirname(path)
-            while path != HOME and parent != HOME and (parent not in self._nodes or not self._nodes[parent].is_folder):
+            while HOME not in {path, parent} and (parent not in self._nodes or not self._nodes[parent].is_folder):
                 self._nodes[parent] = Node(None, time.time())
                 parent = posixpath.dirname(parent)
 

@@ -1,7 +1,7 @@
 """Names of keys: what `press` accepts, and what a viewer's key numbers (X11 keysyms) mean.
 
-A key is either one character («a», «é», « ») or the X11 name of a key that types none («Return», «F4»). Modifiers are `shift`, `ctrl`, `alt`
-and `super`.
+A key is either one character («a», «é», « ») or the X11 name of a key that types none («Return», «F4»). Modifiers are `shift`, `ctrl`,
+`alt` and `super`.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Chord(NamedTuple):
 
 def chord(name: str) -> Chord:
     """What `press` is asked for. Raises `DeskRefused` for a name no key has."""
-    names = [key_of(part, name) for part in _parts(name)]
+    names = [_key_of(part, name) for part in _parts(name)]
     return Chord(frozenset(names) & MODIFIERS, tuple(key for key in names if key not in MODIFIERS))
 
 
@@ -145,7 +145,7 @@ def _parts(name: str) -> list[str]:
     return name.split("+")
 
 
-def key_of(part: str, whole: str) -> str:
+def _key_of(part: str, whole: str) -> str:
     if len(part) == 1 and part.isprintable():
         return part
     found = _NAMED.get(part.strip().lower())
@@ -161,7 +161,8 @@ def from_keysym(number: int) -> str | None:
     if 0x20 <= number <= 0x7E or 0xA0 <= number <= 0xFF:
         return chr(number)
     if 0x01000100 <= number <= 0x0110FFFF:
-        return chr(number - 0x01000000)
+        char = chr(number - 0x01000000)
+        return char if char.isprintable() else None
     alphabet = _ALPHABETS.get(number >> 8)
     if alphabet is None:
         return None

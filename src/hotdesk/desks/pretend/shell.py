@@ -29,8 +29,9 @@ import anyio.to_thread
 
 from hotdesk.desks.base import HOME, Ran
 from hotdesk.desks.pretend.files import Files, Node
+from hotdesk.errors import DeskGone, DeskRefused
 
-__all__ = ["discard", "run"]
+__all__ = ["discard", "kill_left", "run"]
 
 MOST_OUTPUT = 1 << 20
 """Bytes of each output that are kept, the last ones."""
@@ -67,7 +68,7 @@ async def run(files: Files, command: str, timeout: float, folder: Path) -> Ran:
     return Ran(code, _text(stdout, laid.home), _text(stderr, laid.home), max(len(stdout), len(stderr)) > MOST_OUTPUT)
 
 
-def _text(output: bytes, home: Path) -> str:
+def _text(output: bytearray, home: Path) -> str:
     return output[-MOST_OUTPUT:].decode("utf-8", "replace").replace(str(home), HOME)
 
 
@@ -90,12 +91,11 @@ async def _execute(command: str, timeout: float, home: Path) -> tuple[int | None
             with anyio.CancelScope(shield=True):
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                await anyio.to_thread.run_sync(_kill_left, home)
+                await anyio.to_thread.run_sync(kill_left, home)
         readers.cancel_scope.deadline = anyio.current_time() + DRAIN
     with anyio.CancelScope(shield=True):
-        code = await process.wait()
         await process.aclose()
-    return (None if timer.cancelled_caught else code), stdout, stderr
+    return (None if timer.cancelled_caught else process.returncode), stdout, stderr
 
 
 async def _exited(pid: int) -> None:
@@ -119,8 +119,8 @@ async def _read(stream: anyio.abc.ByteReceiveStream, into: bytearray) -> None:
                 del into[: -MOST_OUTPUT - 1]
 
 
-def _kill_left(home: Path) -> None:
-    """Kill every process that was started with `home` as its HOME, also those that left the process group."""
+def kill_left(home: Path) -> None:
+    """Kill every process that was started with `home`, or a folder in it, as its HOME, also those that left the process group."""
     for _ in range(ROUNDS):
         left = [pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if _belongs(pid, home)]  # noqa: PTH208
         if not left:
@@ -136,14 +136,12 @@ def _belongs(pid: int, home: Path) -> bool:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    return any(
-        entry == b"HOME=" + os.fsencode(home) or entry.startswith(b"HOME=" + os.fsencode(home) + b"/") for entry in environment.split(b"\0")
-    )
+    return any(f"{entry}/".startswith(f"HOME={home}/") for entry in os.fsdecode(environment).split("\0"))
 
 
 def discard(folder: Path) -> None:
     """Remove a folder and end the processes whose home is in it."""
-    _kill_left(folder)
+    kill_left(folder)
     _make_enterable(folder)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -164,10 +162,22 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _lay(nodes: Mapping[str, Node], folder: Path) -> _Laid:
-    home = Path(tempfile.mkdtemp(prefix="home-", dir=folder))
+    try:
+        home = Path(tempfile.mkdtemp(prefix="home-", dir=folder))
+    except FileNotFoundError as error:
+        raise DeskGone("The desk was ended, so no command can run on it.") from error
     laid = _Laid(home, nodes, {})
-    for path, node in nodes.items():
-        real = home / path[len(HOME) + 1 :]
+    try:
+        _lay_nodes(laid)
+    except OSError as error:
+        discard(home)
+        raise DeskRefused(f"The command could not be run: {error.strerror}.") from error
+    return laid
+
+
+def _lay_nodes(laid: _Laid) -> None:
+    for path, node in laid.nodes.items():
+        real = laid.home / path[len(HOME) + 1 :]
         if node.data is None:
             real.mkdir(exist_ok=True)
         else:
@@ -175,7 +185,6 @@ def _lay(nodes: Mapping[str, Node], folder: Path) -> _Laid:
             real.chmod(node.mode)
             os.utime(real, (node.modified, node.modified))
             laid.stamps[path] = _stamp(real)
-    return laid
 
 
 def _take_back(laid: _Laid) -> tuple[dict[str, Node], set[str]]:

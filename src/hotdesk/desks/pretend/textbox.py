@@ -104,7 +104,7 @@ class TextBox:
             self.text, caret = source.pop()
             self.go(caret)
 
-    def _target(self, key: str, far: bool) -> int | None:  # noqa: PLR0911 - one line for each key
+    def _target(self, key: str, far: bool) -> int | None:
         """Where a key takes the caret; `far` is with ctrl held."""
         start = self.text.rfind("\n", 0, self.caret) + 1
         end = self.text.find("\n", self.caret)
@@ -119,7 +119,8 @@ class TextBox:
             case "End":
                 return len(self.text) if far else end
             case "Up" | "Down" | "Page_Up" | "Page_Down" if self.lines:
-                return self._line((PAGE if "Page" in key else 1) * (1 if "Down" in key or key == "Down" else -1), self.caret - start)
+                lines = PAGE if key.startswith("Page") else 1
+                return self._line(lines if key.endswith("Down") else -lines, self.caret - start)
             case _:
                 return None
 

@@ -1,0 +1,200 @@
+"""The screen gateway, from a viewer's WebSocket to a desk's RFB stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from hotdesk import events as ev
+from hotdesk.logs.sqlite import SqliteLogs
+from hotdesk.server.screens import BAD_RFB, DESK_HUNG_UP, NOT_OPEN, UNKNOWN
+
+from .conftest import Screen, World, ready, serving
+from .test_rfb import SHAKEN, cut, key, pointer
+
+A1 = "/api/sessions/s1/agents/a1"
+UPDATE = b"\3" + bytes(9)
+
+
+@asynccontextmanager
+async def viewer(world: World, control: str | None = None, path: str = f"{A1}/screen") -> AsyncGenerator[ClientConnection]:
+    query = f"?control={control}" if control else ""
+    async with connect(f"ws://{world.host}{path}{query}", max_size=None, subprotocols=["binary"]) as websocket:  # type: ignore[list-item]
+        yield websocket
+
+
+@asynccontextmanager
+async def watching(world: World, control: str | None = None) -> AsyncGenerator[tuple[ClientConnection, Screen]]:
+    """A viewer whose handshake is over, and the desk's end of its connection."""
+    async with viewer(world, control) as websocket:
+        await websocket.send(SHAKEN)
+        with anyio.fail_after(5):
+            while not world.desks.screens:
+                await anyio.sleep(0)
+            screen = world.desks.screens[-1]
+            await screen.has_heard(len(SHAKEN))
+        screen.heard.clear()
+        yield websocket, screen
+
+
+async def take(world: World, by: str = "tab", steal: bool = False) -> str:
+    control: str = (await world.web.post(f"{A1}/take", json={"by": by, "steal": steal})).json()["control"]
+    return control
+
+
+async def closed(websocket: ClientConnection) -> tuple[int, str]:
+    with anyio.fail_after(5):
+        with pytest.raises(ConnectionClosed) as ended:
+            while True:
+                await websocket.recv()
+    assert ended.value.rcvd is not None
+    return ended.value.rcvd.code, ended.value.rcvd.reason
+
+
+async def test_what_the_desk_shows_passes_untouched(world: World) -> None:
+    await world.session(*ready())
+    picture = bytes(range(256)) * 1024
+    async with watching(world) as (websocket, screen):
+        assert websocket.subprotocol == "binary"
+        for _ in range(20):
+            screen.says(picture)
+        for _ in range(20):
+            assert await websocket.recv() == picture
+
+
+async def test_without_control_keys_pointer_and_clipboard_do_not_reach_the_desk(world: World) -> None:
+    await world.session(*ready())
+    for control in (None, "guessed"):
+        async with watching(world, control) as (websocket, screen):
+            for said in (key(97), pointer(1), cut(b"secret", False), cut(b"secret", True), UPDATE):
+                await websocket.send(said)
+            assert await screen.has_heard(len(UPDATE)) == UPDATE
+
+
+async def test_with_control_they_reach_the_desk_however_they_are_cut_into_frames(world: World) -> None:
+    await world.session(*ready())
+    said = key(97) + pointer(1, 300, 200) + cut("grüß".encode(), True) + UPDATE
+    async with watching(world, await take(world)) as (websocket, screen):
+        for byte in said:
+            await websocket.send(bytes([byte]))
+        assert await screen.has_heard(len(said)) == said
+
+
+async def test_nobody_changes_the_size_of_a_screen(world: World) -> None:
+    await world.session(*ready())
+    async with watching(world, await take(world)) as (websocket, screen):
+        await websocket.send(b"\xfb\0\0\x10\0\x10\1\0" + bytes(16) + UPDATE)
+        assert await screen.has_heard(len(UPDATE)) == UPDATE
+
+
+@pytest.mark.parametrize("how", ["released", "stolen", "released after the agent ended"])
+async def test_when_control_ends_what_is_held_is_let_go_of_and_the_viewer_stays_to_watch(world: World, how: str) -> None:
+    await world.session(*ready())
+    control = await take(world)
+    async with watching(world, control) as (websocket, screen):
+        await websocket.send(key(0xFFE3) + pointer(1, 5, 6))
+        await screen.has_heard(14)
+        screen.heard.clear()
+        if how == "stolen":
+            await take(world, "other tab", steal=True)
+        else:
+            if "ended" in how:
+                await world.append("s1", ev.AgentTerminated(agent="a1", reason="Done."))
+            await world.web.post(f"{A1}/release", json={"control": control})
+        assert await screen.has_heard(14) == pointer(0, 5, 6) + key(0xFFE3, False)
+        screen.heard.clear()
+        await websocket.send(key(97) + pointer(1) + UPDATE)
+        assert await screen.has_heard(len(UPDATE)) == UPDATE
+        screen.says(b"picture")
+        assert await websocket.recv() == b"picture"
+
+
+async def test_a_viewer_that_vanishes_leaves_nothing_held(world: World) -> None:
+    await world.session(*ready())
+    async with watching(world, await take(world)) as (websocket, screen):
+        await websocket.send(pointer(1, 5, 6))
+        await screen.has_heard(6)
+    with anyio.fail_after(5):
+        await screen.closed.wait()
+    assert bytes(screen.heard) == pointer(1, 5, 6) + pointer(0, 5, 6)
+
+
+async def test_two_viewers_have_connections_of_their_own(world: World) -> None:
+    await world.session(*ready())
+    control = await take(world)
+    async with watching(world) as (one, first), watching(world, control) as (two, second):
+        assert first is not second
+        await one.send(key(97) + UPDATE)
+        await two.send(key(98))
+        assert await first.has_heard(10) == UPDATE
+        assert await second.has_heard(8) == key(98)
+
+
+async def test_a_desk_that_hangs_up_closes_the_screen(world: World) -> None:
+    await world.session(*ready())
+    async with watching(world) as (websocket, screen):
+        screen.says(b"last picture")
+        screen.hang_up()
+        assert await websocket.recv() == b"last picture"
+        assert await closed(websocket) == (DESK_HUNG_UP, "The desk was closed.")
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/s9/agents/a1/screen", "/api/sessions/s1/agents/a9/screen"])
+async def test_an_unknown_session_or_agent_is_told_by_its_code(world: World, path: str) -> None:
+    await world.session(*ready())
+    async with viewer(world, path=path) as websocket:
+        code, reason = await closed(websocket)
+        assert code == UNKNOWN
+        assert reason.startswith(("There is no session", "Session s1 has no agent"))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        ready()[:1],
+        [*ready(), ev.AgentLost(agent="a1", reason="Killed.")],
+        ready(desk="gone"),
+        [ready()[0], ev.AgentReady(agent="a1", pid=1, desk="d", provider="elsewhere", width=1, height=1, seconds=0)],
+    ],
+    ids=["starting", "lost", "gone", "of another provider"],
+)
+async def test_a_desk_that_is_not_open_is_told_by_its_code(world: World, events: list[ev.Event]) -> None:
+    await world.session(*events)
+    async with viewer(world) as websocket:
+        assert (await closed(websocket))[0] == NOT_OPEN
+
+
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1", SHAKEN + b"\x63", "text"])
+async def test_a_viewer_that_speaks_no_rfb_is_told_so(world: World, said: str | bytes) -> None:
+    await world.session(*ready())
+    async with viewer(world) as websocket:
+        await websocket.send(said)
+        code, reason = await closed(websocket)
+        assert code == BAD_RFB
+        assert reason.startswith("This viewer")
+
+
+async def test_an_address_that_is_no_screen_is_refused(world: World) -> None:
+    for path in ("/api/sessions/s1", "/nothing", "/"):
+        with pytest.raises(Exception, match="HTTP 4|HTTP 403"):
+            async with viewer(world, path=path):
+                pass
+
+
+async def test_the_server_ends_while_screens_are_watched(tmp_path: Path) -> None:
+    with anyio.fail_after(8):
+        async with serving(SqliteLogs(tmp_path)) as world:
+            await world.session(*ready())
+            websocket = await connect(f"ws://{world.host}{A1}/screen")
+            await websocket.send(SHAKEN)
+            while not world.desks.screens:
+                await anyio.sleep(0)
+    await world.desks.screens[0].closed.wait()
+    with pytest.raises(ConnectionClosed):
+        await websocket.recv()
