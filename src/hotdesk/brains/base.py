@@ -14,7 +14,22 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-__all__ = ["Brain", "Decision", "Entry", "Given", "Note", "Picture", "Reasoning", "Result", "Tool", "ToolCall", "Turn"]
+__all__ = [
+    "Brain",
+    "Decision",
+    "Entry",
+    "Given",
+    "Note",
+    "Picture",
+    "Piece",
+    "Reasoning",
+    "Result",
+    "Tool",
+    "ToolCall",
+    "Turn",
+    "Usage",
+    "Waiting",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +115,38 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The model's service keeps us waiting; `says` is for a person («Waiting for Claude, 12 s: it is overloaded»)."""
+
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one model call took. `input` counts all prompt tokens, `cached` those of them that were read from a cache, `written` those that
+    were written to one. `dollars` is None where the price is not known, never 0 for that."""
+
+    model: str
+    input: int = 0
+    cached: int = 0
+    written: int = 0
+    output: int = 0
+    dollars: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """The end of a turn: calls to make in order, or, with none, the task's end: `done` says what was done, `failed` why it was not."""
+    """The end of a turn: calls to make in order, or, with none, the task's end: `done` says what was done, `failed` why it was not.
+    `usage` has an entry for each model call that the turn took."""
 
     calls: tuple[ToolCall, ...] = ()
     done: str | None = None
     failed: str | None = None
+    usage: tuple[Usage, ...] = ()
+
+
+Piece = Reasoning | Waiting | Decision
+"""What `think` streams."""
 
 
 class Brain(ABC):
@@ -114,5 +155,5 @@ class Brain(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncIterator[Reasoning | Decision]:
-        """Stream reasoning, then one `Decision`."""
+    def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncIterator[Piece]:
+        """Stream reasoning (and waiting), then one `Decision`."""

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 
 import anyio
 
-from hotdesk.brains.base import Brain, Decision, Entry, Reasoning, Tool
+from hotdesk.brains.base import Brain, Entry, Piece, Reasoning, Tool
 
 
 class NobodyBrain(Brain):
     name = "nobody"
 
-    async def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncGenerator[Reasoning | Decision]:
+    async def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncGenerator[Piece]:
         yield Reasoning("Nobody works at this desk. Take it over: it is yours.")
         await anyio.sleep_forever()

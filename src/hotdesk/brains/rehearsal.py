@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 
-from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Reasoning, Result, Tool, ToolCall, Turn
+from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Piece, Reasoning, Result, Tool, ToolCall, Turn
 
 __all__ = ["RehearsalBrain"]
 
@@ -53,7 +53,7 @@ class RehearsalBrain(Brain):
         """`pace`: 1 is made to be watched, 0 does not wait."""
         self._pace = pace
 
-    async def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncGenerator[Reasoning | Decision]:
+    async def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncGenerator[Piece]:
         given = history[0]
         if not isinstance(given, Given):
             yield Decision(failed="There is no task in the history.")

@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 
 from hotdesk import events as ev
-from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Picture, Result, Tool, ToolCall, Turn
+from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Picture, Reasoning, Result, Tool, ToolCall, Turn, Waiting
 from hotdesk.desks.base import Desk, DeskOptions, Desks
 from hotdesk.errors import BrainError, DeskError, alone
 from hotdesk.logs.base import Log
@@ -243,15 +243,22 @@ class _Seat:
         began, decision = time.perf_counter(), None
         async with reasoning(self._log, self._agent, task.id, self._door.step) as stream:
             async for piece in self._brain.think(history, self._tools):
-                if isinstance(piece, Decision):
-                    decision = piece
-                else:
-                    stream.add(piece.text)
+                match piece:
+                    case Decision():
+                        decision = piece
+                    case Reasoning(text=text):
+                        stream.add(text)
+                    case Waiting(says=says):
+                        await self._say(task, says)
         if decision is None:
             raise BrainError("The brain stopped without a decision.")
         self._door.think_ms = round((time.perf_counter() - began) * 1000, 3)
         history.append(Turn(stream.text, decision.calls))
         return decision
+
+    async def _say(self, task: TaskState, says: str) -> None:
+        """A line in the action log that is no deed."""
+        await self._log.append(ev.AgentThinking(agent=self._agent, task=task.id, step=self._door.step, says=says))
 
     async def _call(self, call: ToolCall) -> Result:
         """Make one call through MCP."""
