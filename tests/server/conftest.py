@@ -13,7 +13,6 @@ import anyio.lowlevel
 import httpx
 import pytest
 import uvicorn
-from pydantic import SecretStr
 
 from hotdesk import events as ev
 from hotdesk.blobs import Blobs
@@ -100,8 +99,9 @@ class Screen:
         self._say.close()
 
     async def has_heard(self, length: int) -> bytes:
-        while len(self.heard) < length:
-            await self._grown.wait()
+        with anyio.fail_after(BOUND):
+            while len(self.heard) < length:
+                await self._grown.wait()
         return bytes(self.heard)
 
 
@@ -162,7 +162,9 @@ class World:
 
 
 @asynccontextmanager
-async def serving(logs: Logs, settings: ServerSettings | None = None, pages: Path | None = None, about: About = ABOUT) -> AsyncGenerator[World]:
+async def serving(
+    logs: Logs, settings: ServerSettings | None = None, pages: Path | None = None, about: About = ABOUT
+) -> AsyncGenerator[World]:
     """A server in this event loop, ended with the block."""
     world = World(logs, Orchestrator(logs), Desks())
     app = build(world.orchestrator, logs, {"fake": world.desks}, about, settings or ServerSettings(), pages)  # type: ignore[arg-type, dict-item]
@@ -181,18 +183,23 @@ async def serving(logs: Logs, settings: ServerSettings | None = None, pages: Pat
         finally:
             server.should_exit = True
             with anyio.CancelScope(shield=True):
-                for _ in range(3):
-                    await anyio.lowlevel.checkpoint()  # closed connections are noticed, and not waited for
-                await server.shutdown()
+                await _shut_down(server)
             tasks.cancel_scope.cancel()
+
+
+async def _shut_down(server: uvicorn.Server) -> None:
+    """As uvicorn does it, which waits a moment even where there is nothing to wait for."""
+    for _ in range(3):
+        await anyio.lowlevel.checkpoint()  # closed connections are noticed
+    if server.server_state.connections or server.server_state.tasks:
+        await server.shutdown()
+        return
+    for listener in server.servers:
+        listener.close()
+    await server.lifespan.shutdown()
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncGenerator[World]:
     async with serving(SqliteLogs(tmp_path)) as world:
         yield world
-
-
-@pytest.fixture
-def locked() -> ServerSettings:
-    return ServerSettings(token=SecretStr("a-very-secret-token"))

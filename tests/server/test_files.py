@@ -84,7 +84,9 @@ async def test_what_is_safe_to_show_is_shown_in_a_frame_of_our_own_page_only(wor
     assert "sandbox" in policy or media_type == "application/pdf"
 
 
-@pytest.mark.parametrize("media_type", ["image/svg+xml", "application/xhtml+xml", "application/javascript", "", "a/b\r\nx: y", "application/zip"])
+@pytest.mark.parametrize(
+    "media_type", ["image/svg+xml", "application/xhtml+xml", "application/javascript", "", "a/b\r\nx: y", "application/zip"]
+)
 async def test_what_is_not_safe_to_show_stays_a_download(world: World, media_type: str) -> None:
     base = await with_files(world, ("x", media_type, b"<svg onload=alert(1)>"))
     got = await world.web.get(f"{base}/artifacts/f1?inline=1")
@@ -102,7 +104,14 @@ async def test_a_part_of_a_file_can_be_asked_for(world: World) -> None:
 
 async def test_an_unknown_file_is_not_found(world: World) -> None:
     base = await with_files(world)
-    for path in ("artifacts/f9", "artifacts/..%2flog.sqlite", "artifacts.zip", "frames/" + "0" * 40, "frames/..%2flog.sqlite", "frames/log.sqlite"):
+    for path in (
+        "artifacts/f9",
+        "artifacts/..%2flog.sqlite",
+        "artifacts.zip",
+        "frames/" + "0" * 40,
+        "frames/..%2flog.sqlite",
+        "frames/log.sqlite",
+    ):
         got = await world.web.get(f"{base}/{path}")
         assert (got.status_code, got.headers["content-type"]) == (404, "application/problem+json")
 

@@ -90,7 +90,19 @@ async def test_a_page_that_was_built_anew_is_served_anew(paged: World, tmp_path:
     assert (after.status_code, after.text) == (200, "<html>new</html>")
 
 
-@pytest.mark.parametrize("path", ["/none", "/_next/static/none.js", "/session/abc/none.txt", "/..%2fsecret.txt", "/session/..%2f..%2f..%2fsecret.txt", "/link", "/%00", "/..%5csecret.txt"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/none",
+        "/_next/static/none.js",
+        "/session/abc/none.txt",
+        "/..%2fsecret.txt",
+        "/session/..%2f..%2f..%2fsecret.txt",
+        "/link",
+        "/%00",
+        "/..%5csecret.txt",
+    ],
+)
 async def test_what_is_not_in_the_export_is_the_lost_page(paged: World, path: str) -> None:
     got = await paged.web.get(path)
     assert (got.status_code, got.text) == (404, "<html>lost</html>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_however_it_is_cut_into_pieces_the_same_messages_come_out(said: list[tup
     whole = SHAKEN + b"".join(data for _, data in said)
     places = [0, *sorted(min(place, len(whole)) for place in cuts), len(whole)]
     parser, got = ViewerParser(), list[Message]()
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         got += parser.feed(whole[start:end])
     assert [(message.kind, message.data) for message in got[3:]] == said
 

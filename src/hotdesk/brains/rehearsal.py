@@ -38,6 +38,8 @@ class _Beat:
     """Whether the last call's text shows that it worked."""
     back: int = 0
     """How many beats to go back if it does not hold."""
+    first_again: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Calls to make before the others when the beat is done again after a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class RehearsalBrain(Brain):
             yield Decision(failed="There is no task in the history.")
             return
         script = _script(given)
-        position, failure = _position(script.beats, history)
+        position, failed_before, failure = _position(script.beats, history)
         if isinstance(history[-1], Note):
             async for piece in self._say(f"Somebody spoke: {history[-1].text} This is a rehearsal, so I keep to my script. "):
                 yield piece
@@ -76,7 +78,8 @@ class RehearsalBrain(Brain):
             async for piece in self._say(beat.thought):
                 yield piece
             turn = sum(isinstance(entry, Turn) for entry in history)
-            yield Decision(tuple(ToolCall(f"{given.task}-{turn}-{n}", name, args) for n, (name, args) in enumerate(beat.calls)))
+            calls = (*beat.first_again, *beat.calls) if failed_before else beat.calls
+            yield Decision(tuple(ToolCall(f"{given.task}-{turn}-{n}", name, args) for n, (name, args) in enumerate(calls)))
 
     async def _say(self, text: str) -> AsyncGenerator[Reasoning]:
         for word in re.findall(r"\S+\s*", text):
@@ -84,9 +87,9 @@ class RehearsalBrain(Brain):
             await anyio.sleep(WORD * self._pace)
 
 
-def _position(beats: Sequence[_Beat], history: Sequence[Entry]) -> tuple[int, str]:
-    """Which beat comes next, and why there is none if one has failed too often."""
-    position, tries = 0, dict[int, int]()
+def _position(beats: Sequence[_Beat], history: Sequence[Entry]) -> tuple[int, bool, str]:
+    """Which beat comes next, whether it has been done before and a failure led back to it, and what failed too often, if anything did."""
+    position, again, tries = 0, False, dict[int, int]()
     for index, entry in enumerate(history):
         if not isinstance(entry, Turn) or position >= len(beats):
             continue
@@ -101,11 +104,11 @@ def _position(beats: Sequence[_Beat], history: Sequence[Entry]) -> tuple[int, st
         if wrong:
             tries[position] = tries.get(position, 0) + 1
             if tries[position] >= TRIES:
-                return position, wrong
-            position = max(0, position - beat.back)
+                return position, True, wrong
+            position, again = max(0, position - beat.back), True
         else:
-            position += 1
-    return position, ""
+            position, again = position + 1, False
+    return position, again, ""
 
 
 # What to write ---------------------------------------------------------------------------------------------------------------------
@@ -181,7 +184,7 @@ def _is_there(text: str) -> bool:
 
 def _check(path: str, back: int) -> _Beat:
     return _Beat(
-        f"I do not trust the dialog, I trust the disk: is {path} there, and how long is it?",
+        f"I trust the disk more than the screen: is {path} there, and how long is it?",
         (("run", {"command": f"test -s '{path}' && wc -w '{path}'"}),),
         _is_there,
         back,
@@ -207,12 +210,14 @@ def _write_text(given: Given) -> _Script:
                 strict=True,
             )
         ),
-        _Beat("The text stands. I save it: that opens the dialog for a name.", (("press", {"key": "ctrl+s"}),)),
         _Beat(
-            f"The name field has the focus. I call it {path}.",
-            (_act(_do(do="write", text=f"/home/user/{path}"), _do(do="press", key="Return")),),
+            "The text stands. I save it: that opens the dialog for a name.",
+            (("press", {"key": "ctrl+s"}),),
+            first_again=(("press", {"key": "Escape"}),),
         ),
-        _check(path, back=2),
+        _Beat(f"The name field has the focus. I call it {path}.", (("write", {"text": path}),)),
+        _Beat("The name stands there as I meant it. Save.", (("press", {"key": "Return"}),)),
+        _check(path, back=3),
         _Beat("Saved. I leave a tidy desk and close the editor.", (("press", {"key": "ctrl+q"}),)),
     ]
     return _Script(beats, f"Wrote a text in {len(paragraphs)} parts and saved it as {path}.")
