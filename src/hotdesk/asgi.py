@@ -14,6 +14,9 @@ __all__ = ["WebServer"]
 CLOSING = 3
 """Seconds open requests and streams have when the server stops (uvicorn wants a whole number)."""
 
+WS_BYTES = (4 << 20) + 1024
+"""Largest WebSocket message taken: a viewer's clipboard of 4 MiB, with what stands around it."""
+
 
 class WebServer(uvicorn.Server):
     """Serves until `stop`, or until it is cancelled."""
@@ -26,6 +29,7 @@ class WebServer(uvicorn.Server):
                 access_log=False,
                 ws="websockets-sansio" if websockets else "none",
                 ws_per_message_deflate=False,
+                ws_max_size=WS_BYTES,
                 timeout_graceful_shutdown=closing,
                 server_header=False,
             )

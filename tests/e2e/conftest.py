@@ -40,10 +40,10 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+def page(browser: Browser, hotdesk: Served, complaints: list[str]) -> Iterator[Page]:
     """A tab that remembers every console error; a test ends red if there was one."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(30_000)
     opened = context.new_page()
     listen(opened, complaints)
     yield opened

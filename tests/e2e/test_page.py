@@ -17,7 +17,7 @@ GOAL = "Write a research paper about the rise of Dedalus Labs"
 def submit(page: Page, hotdesk: Served, prompt: str = GOAL, agents: int = 3) -> str:
     page.goto(hotdesk.address)
     page.get_by_test_id("prompt-input").fill(prompt)
-    page.get_by_test_id("agents-count").get_by_text(str(agents), exact=True).click()
+    page.get_by_role("radio", name=re.compile(rf"^{agents} agent")).check()
     page.get_by_test_id("prompt-input").press("Control+Enter")
     page.wait_for_url(re.compile(r"/session/[^/]+/"))
     return page.url.split("/session/")[1].split("/")[0]
@@ -60,6 +60,40 @@ def test_a_prompt_is_worked_on_at_live_desktops_and_ends_in_a_summary_with_files
         assert http.get(f"/api/sessions/{session}").json()["outcome"] == "completed"
 
 
+def pixel(page: Page, agent: str, x: int, y: int) -> tuple[int, int, int]:
+    """The colour of one pixel of a desk's live picture."""
+    script = """([agent, x, y]) => {
+        const canvas = document.querySelector(`[data-testid=desktop-${agent}] canvas`);
+        return canvas && canvas.width ? Array.from(canvas.getContext('2d').getImageData(x, y, 1, 1).data).slice(0, 3) : [0, 0, 0];
+    }"""
+    red, green, blue = page.evaluate(script, [agent, x, y])
+    return red, green, blue
+
+
+def click_on_desk(page: Page, agent: str, x: int, y: int) -> None:
+    """Click where the desk has (x, y)."""
+    canvas = page.locator(f"[data-testid=desktop-{agent}] canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    canvas.click(position={"x": x * box["width"] / 1280, "y": y * box["height"] / 800})
+
+
+TERMINAL_LAUNCHER = (140, 777)
+CORNER = (1270, 10)
+"""A spot of the background that no window covers."""
+
+
+MIDDLE = (700, 500)
+
+
+def is_terminal(colour: tuple[int, int, int]) -> bool:
+    return max(colour) < 50 and colour[2] > colour[0]
+
+
+def is_red(colour: tuple[int, int, int]) -> bool:
+    return colour[0] > 200 and colour[1] < 60 and colour[2] < 60
+
+
 def test_a_person_takes_a_desk_over_types_into_it_and_hands_it_back(page: Page, hotdesk: Served) -> None:
     session = submit(page, hotdesk, "Write a poem about tea", agents=1)
     page.get_by_test_id("agent-tab-a1").click()
@@ -67,38 +101,47 @@ def test_a_person_takes_a_desk_over_types_into_it_and_hands_it_back(page: Page, 
     page.get_by_test_id("take-over").click()
     expect(page.get_by_test_id("hand-back")).to_be_visible()
     with hotdesk.http as http:
-
-        def agent() -> dict[str, object]:
-            state: dict[str, object] = http.get(f"/api/sessions/{session}").json()["agents"]["a1"]
-            return state
-
-        assert agent()["status"] == "taken"
-        canvas = page.locator("[data-testid=desktop-a1] canvas")
-        box = canvas.bounding_box()
-        assert box is not None
-
-        def terminal_by_launcher() -> None:
-            """Open a terminal with the keyboard: the window manager's own key."""
-            canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
-            page.keyboard.press("Control+Alt+t")
-
-        terminal_by_launcher()
+        assert http.get(f"/api/sessions/{session}").json()["agents"]["a1"]["status"] == "taken"
+        page.reload()  # a reload does not lose the desk
+        expect(page.get_by_test_id("hand-back")).to_be_visible()
+        wait_until(lambda: colours(page, "a1") > 10)
         before = http.get(f"/api/sessions/{session}/events").json()["last"]
-        page.keyboard.type("echo typed by a person > person.txt\n", delay=5)
-        wait_until(lambda: typed(hotdesk, session) == "typed by a person\n", 60)
-        thought = [e for e in http.get(f"/api/sessions/{session}/events?after={before}").json()["events"] if e["type"] == "agent:thinking"]
-        assert all(e.get("by") == "client" for e in thought), "the agent worked while a person had its desk"
+        click_on_desk(page, "a1", *TERMINAL_LAUNCHER)
+        wait_until(lambda: is_terminal(pixel(page, "a1", *MIDDLE)))
+        page.keyboard.type("echo Typed by a Person: '{}' > person.txt && xsetroot -solid '#ff0000'\n", delay=10)
+        wait_until(lambda: is_red(pixel(page, "a1", *CORNER)), 60)
+        done = http.get(f"/api/sessions/{session}/events?after={before}").json()["events"]
+        assert [e for e in done if e["type"] == "agent:thinking"] == [], "the agent worked while a person had its desk"
         page.get_by_test_id("hand-back").click()
         expect(page.get_by_test_id("take-over")).to_be_visible()
         expect(page.get_by_test_id("tab-summary")).to_be_visible(timeout=120_000)
         board = http.get(f"/api/sessions/{session}").json()
-        assert board["outcome"] == "completed"
-        assert "person.txt" in {artifact["name"] for artifact in board["artifacts"].values()}
+        typed = next(a for a in board["artifacts"].values() if a["name"] == "person.txt")
+        assert http.get(f"/api/sessions/{session}/artifacts/{typed['id']}").text == "Typed by a Person: {}\n"
 
 
-def typed(hotdesk: Served, session: str) -> str:
-    """What stands in person.txt on the desk of agent a1; read where the desk's processes see it."""
-    raise NotImplementedError
+def test_a_viewer_who_has_not_taken_over_cannot_type(page: Page, hotdesk: Served) -> None:
+    session = submit(page, hotdesk, "Write a poem about tea", agents=1)
+    page.get_by_test_id("agent-tab-a1").click()
+    wait_until(lambda: colours(page, "a1") > 10)
+    script = """async ([session]) => {
+        const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/api/sessions/${session}/agents/a1/screen`, ['binary']);
+        socket.binaryType = 'arraybuffer';
+        await new Promise((done, failed) => { socket.onopen = done; socket.onerror = failed; });
+        const next = () => new Promise((done) => { socket.onmessage = (message) => done(new Uint8Array(message.data)); });
+        await next();
+        socket.send(new TextEncoder().encode('RFB 003.008\\n')); await next();
+        socket.send(new Uint8Array([1])); await next();
+        socket.send(new Uint8Array([1])); await next();
+        const click = (mask) => socket.send(new Uint8Array([5, mask, 0, 140, 3, 9]));
+        click(0); click(1); click(0);
+        return 'sent';
+    }"""
+    assert page.evaluate(script, [session]) == "sent"
+    expect(page.get_by_test_id("tab-summary")).to_be_visible(timeout=120_000)
+    with hotdesk.http as http:
+        board = http.get(f"/api/sessions/{session}").json()
+        assert board["outcome"] == "completed", "a click that nobody may make disturbed the agent"
 
 
 def test_two_tabs_and_a_late_one_show_the_same(page: Page, hotdesk: Served, complaints: list[str]) -> None:
@@ -123,7 +166,7 @@ def test_a_session_can_be_stopped_from_the_page(page: Page, hotdesk: Served) -> 
     submit(page, hotdesk)
     expect(page.get_by_test_id("agent-tab-a1")).to_be_visible()
     page.get_by_test_id("stop").click()
-    page.get_by_role("dialog").get_by_role("button", name=re.compile("stop", re.I)).click()
+    page.get_by_role("alertdialog").get_by_role("button", name=re.compile("stop", re.I)).click()
     expect(page.get_by_test_id("tab-summary")).to_be_visible(timeout=60_000)
     page.get_by_test_id("tab-summary").click()
     expect(page.get_by_test_id("summary")).to_contain_text(re.compile("stopped", re.I))

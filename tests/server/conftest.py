@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ import pytest
 import uvicorn
 
 from hotdesk import events as ev
+from hotdesk.asgi import WebServer
 from hotdesk.blobs import Blobs
 from hotdesk.errors import BadInput, Conflict, DeskGone
 from hotdesk.logs.base import Log, Logs
 from hotdesk.logs.sqlite import SqliteLogs
-from hotdesk.server import UVICORN, About, AgentsAbout, BrainAbout, Part, build
+from hotdesk.server import About, AgentsAbout, BrainAbout, Part, build
 from hotdesk.settings import ServerSettings
 
 ABOUT = About(
@@ -168,13 +170,14 @@ async def serving(
     """A server in this event loop, ended with the block."""
     world = World(logs, Orchestrator(logs), Desks())
     app = build(world.orchestrator, logs, {"fake": world.desks}, about, settings or ServerSettings(), pages)  # type: ignore[arg-type, dict-item]
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", **{**UVICORN, "timeout_graceful_shutdown": 1})
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # with it asyncio turns Nagle off
+    listener.bind(("127.0.0.1", 0))
+    world.port = listener.getsockname()[1]
+    server = WebServer(app, listener, closing=1)
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
     async with anyio.create_task_group() as tasks:
-        await server.startup()
-        world.port = server.servers[0].sockets[0].getsockname()[1]
+        await server.startup(sockets=[listener])
         tasks.start_soon(server.main_loop)
         try:
             async with httpx.AsyncClient(base_url=world.url, timeout=BOUND) as world.web:

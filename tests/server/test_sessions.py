@@ -182,7 +182,7 @@ async def test_the_description_names_every_shape_and_is_shown_without_the_networ
     assert "https://" not in page.text
 
 
-async def test_hundreds_of_complete_sessions_are_listed_at_once(world: World, tmp_path: Path) -> None:
+async def test_hundreds_of_complete_sessions_are_listed_at_once(world: World) -> None:
     end = ev.SessionComplete(outcome="completed", summary=ev.Summary(text="Done."))
     for n in range(300):
         await world.session(end, name=f"s{n:03}")
@@ -190,3 +190,12 @@ async def test_hundreds_of_complete_sessions_are_listed_at_once(world: World, tm
     assert len(got.json()["sessions"]) == 300
     again = await world.web.get("/api/sessions")
     assert again.elapsed.total_seconds() < 1
+
+
+async def test_a_session_whose_log_is_broken_does_not_hide_the_others(world: World, tmp_path: Path) -> None:
+    await world.session(name="s1")
+    (tmp_path / "sessions" / "s2").mkdir()
+    (tmp_path / "sessions" / "s2" / "log.sqlite").write_bytes(b"this is no database" * 100)
+    assert [card["id"] for card in (await world.web.get("/api/sessions")).json()["sessions"]] == ["s1"]
+    got = await world.web.get("/api/sessions/s2")
+    assert (got.status_code, got.json()["code"]) == (503, "unavailable:log")

@@ -1,8 +1,7 @@
 """The ASGI app, built from its parts.
 
 From the outside in: the guard, then by address Socket.IO, the API, or the page. `build` starts nothing; what runs (the pumps of the live
-events) lives within the app's lifespan and ends with it. Run it under uvicorn with `**UVICORN`: open connections end within
-`ENDING` seconds of the order to stop.
+events) lives within the app's lifespan and ends with it; `hotdesk.asgi` runs it.
 """
 
 from __future__ import annotations
@@ -31,24 +30,9 @@ from hotdesk.server.guard import Guard, Redact
 from hotdesk.server.live import Live
 from hotdesk.server.pages import Pages
 from hotdesk.server.parts import About, Parts
-from hotdesk.server.rfb import CUT_TEXT_BYTES
 from hotdesk.settings import ServerSettings
 
-__all__ = ["ENDING", "UVICORN", "build", "openapi"]
-
-ENDING = 3
-"""Seconds that answers under way (event streams, long polls) have when the server stops; uvicorn wants a whole number."""
-
-UVICORN: dict[str, Any] = {
-    "ws": "websockets-sansio",
-    "loop": "uvloop",
-    "http": "httptools",
-    "ws_per_message_deflate": False,
-    "ws_max_size": CUT_TEXT_BYTES + 1024,
-    "server_header": False,
-    "timeout_graceful_shutdown": ENDING,
-}
-"""How uvicorn is to run the app. Deflate would cost 25 ms per MB of screen."""
+__all__ = ["build", "openapi"]
 
 BODY_BYTES = 1 << 20
 """Largest body the API takes."""

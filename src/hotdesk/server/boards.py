@@ -6,6 +6,7 @@ session is read from the two ends of its log and never again.
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import anyio
 import anyio.lowlevel
 from pydantic import BaseModel
 
+from hotdesk.errors import LogError, NotFound
 from hotdesk.events import Outcome, SessionComplete, SessionCreated
 from hotdesk.logs.base import Log, Logs
 from hotdesk.server.problems import NoSuchAgent
@@ -26,6 +28,8 @@ SLICE = 500
 """Events folded in one go, so that a long log does not hold up the others."""
 LATE = 100
 """Events that workers which outlived their session may have said after its last."""
+
+logger = logging.getLogger(__name__)
 
 
 class TaskCounts(BaseModel):
@@ -81,8 +85,14 @@ class Boards:
         return self._folders[session]
 
     async def cards(self) -> list[SessionCard]:
-        """All sessions, newest first."""
-        return [await self._card(session) for session in await self._logs.sessions()]
+        """All sessions, newest first. One whose log cannot be read is left out, and said so in the server's log."""
+        cards = []
+        for session in await self._logs.sessions():
+            try:
+                cards.append(await self._card(session))
+            except (NotFound, LogError) as error:
+                logger.warning("Session %s is left out of the list: %s", session, error)
+        return cards
 
     async def _card(self, session: str) -> SessionCard:
         if session in self._cards:
