@@ -33,7 +33,8 @@ class Door:
         self._cap = settle_cap
         self._frames = Blobs(log.folder / "frames")
         self._one_at_a_time = anyio.Lock()
-        self._seen = ""
+        self.seen = ""
+        """Content hash of the newest frame."""
         self._takeovers = 0
         self.step = 0
         """Number of the step under way; the loop counts it up."""
@@ -73,7 +74,7 @@ class Door:
             image, digest = await self._frame()
         except HotdeskError as gone:
             raise error or gone from gone
-        changed, self._seen = digest != self._seen, digest
+        changed, self.seen = digest != self.seen, digest
         think, self.think_ms = (self.think_ms, 0.0) if by == "brain" else (0.0, self.think_ms)
         await self._log.append(
             ev.AgentThinking(
@@ -97,8 +98,8 @@ class Door:
     async def look(self) -> tuple[Image, str]:
         """The screen as it is, for the brain to begin with or to go on from; no deed, so not logged."""
         async with self._one_at_a_time:
-            image, self._seen = await self._frame()
-            return image, self._seen
+            image, self.seen = await self._frame()
+            return image, self.seen
 
     async def _frame(self) -> tuple[Image, str]:
         image = await self._desk.screenshot()

@@ -28,6 +28,7 @@ from hotdesk.whiteboard import TaskState
 from hotdesk.worker.artifacts import Collector, lay_inputs
 from hotdesk.worker.door import ClientDoor, Door
 from hotdesk.worker.inbox import Inbox
+from hotdesk.worker.progress import NUDGING, Progress, Verdict
 from hotdesk.worker.reasoning import reasoning
 
 if TYPE_CHECKING:
@@ -200,6 +201,7 @@ class _Seat:
     async def _loop(self, task: TaskState) -> Decision:
         """Observe, think, act, until the brain has had enough. Raises `BrainError`, `DeskError`, `Closed`."""
         history: list[Entry] = [await self._given(task)]
+        progress = Progress()
         for taken in count(1):
             if taken > self._inbox.board.limits.steps:
                 return Decision(failed=f"Its {self._inbox.board.limits.steps} steps are used up.")
@@ -210,6 +212,13 @@ class _Seat:
             if not decision.calls:
                 return decision
             history += [await self._call(call) for call in decision.calls]
+            match progress.step(decision.calls, self._door.seen):
+                case Verdict.GIVE_UP:
+                    return Decision(failed=f"It did the same {progress.rounds} times over and nothing came of it.")
+                case Verdict.NUDGE:
+                    history.append(Note(NUDGING.format(rounds=progress.rounds)))
+                case Verdict.FINE:
+                    pass
         raise AssertionError("count() does not end")
 
     async def _given(self, task: TaskState) -> Given:
