@@ -11,6 +11,15 @@ tasks = st.sampled_from(["t1", "t2", "t3", "nothing"])
 attempts = st.integers(1, 3)
 words = st.text(max_size=12)
 
+spending = st.builds(
+    ev.Spending,
+    model=words,
+    input=st.integers(0, 9),
+    cached=st.integers(0, 9),
+    output=st.integers(0, 9),
+    dollars=st.none() | st.sampled_from([0.0, 0.25, 0.5]),
+)
+
 event = st.one_of(
     st.builds(ev.SessionCreated, prompt=words, agents=st.integers(1, 4), planner=words, brain=words, desks=words, rehearsal=st.booleans()),
     st.builds(ev.SessionPlanned, says=words, tasks=st.integers(0, 3)),
@@ -38,6 +47,8 @@ event = st.one_of(
     ),
     st.builds(ev.AgentThinking, agent=agents, task=tasks, step=st.integers(1, 9), says=words, frame=st.none() | st.just("f" * 40)),
     st.builds(ev.AgentReasoning, agent=agents, task=tasks, step=st.integers(1, 9), text=words),
+    st.builds(ev.AgentSpent, agent=agents, step=st.integers(1, 9), spending=spending),
+    st.builds(ev.SessionSpent, what=st.just("plan"), spending=spending),
     st.builds(ev.AgentPaused, agent=agents),
     st.builds(ev.AgentResumed, agent=agents),
     st.builds(ev.AgentSteered, agent=agents, text=words),

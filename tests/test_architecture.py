@@ -22,13 +22,14 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"", "errors", "events"},
     "blobs": {"", "errors", "events"},
     "asgi": set(),
+    "models": {"errors", "settings"},
     "logs": CORE,
-    "brains": CORE,
+    "brains": CORE | {"models"},
     "desks": CORE,
     "engines": CORE | {"logs.base"},
     "tools": CORE | {"desks.base", "logs.base"},
     "worker": CORE | {"brains.base", "desks.base", "logs.base", "tools", "asgi"},
-    "orchestrator": CORE | {"brains.base", "engines.base", "logs.base"},
+    "orchestrator": CORE | {"brains.base", "engines.base", "logs.base", "models"},
     "server": CORE | {"orchestrator", "logs.base", "desks.base"},
 }
 

@@ -28,6 +28,7 @@ __all__ = [
     "AgentReasoning",
     "AgentReleased",
     "AgentResumed",
+    "AgentSpent",
     "AgentSteered",
     "AgentTaken",
     "AgentTerminated",
@@ -39,7 +40,9 @@ __all__ = [
     "SessionComplete",
     "SessionCreated",
     "SessionPlanned",
+    "SessionSpent",
     "SessionStopping",
+    "Spending",
     "Summary",
     "SummaryAgent",
     "SummaryTask",
@@ -85,6 +88,14 @@ class Limits(_Part):
     """Agents at work at one time."""
     tasks: Annotated[int, Field(ge=1)] = 30
     """Tasks in the session, those added later included."""
+    minutes: float | None = None
+    """Minutes the session may take; null for no bound, as with the two below."""
+    tokens: int | None = None
+    """Tokens, in and out, the session may take."""
+    dollars: float | None = None
+    """US dollars the session may cost."""
+    task_minutes: float | None = None
+    """Minutes one attempt at one task may take."""
 
 
 class SessionCreated(Event):
@@ -110,6 +121,28 @@ class SessionPlanned(Event):
     type: Literal["session:planned"] = "session:planned"
     says: str
     tasks: int
+
+
+class Spending(_Part):
+    """What one model call took."""
+
+    model: str
+    input: int = 0
+    """Tokens of the prompt, cached ones included."""
+    cached: int = 0
+    """Those of them that were read from the provider's cache."""
+    output: int = 0
+    dollars: float | None = None
+    """US dollars; null where the price is not known."""
+
+
+class SessionSpent(Event):
+    """The planner's model was called."""
+
+    said_by: ClassVar[str] = "orchestrator"
+    type: Literal["session:spent"] = "session:spent"
+    what: Literal["plan", "review", "summary"]
+    spending: Spending
 
 
 class SessionStopping(Event):
@@ -284,6 +317,17 @@ class AgentReasoning(Event):
     text: str
 
 
+class AgentSpent(Event):
+    """The agent's model was called."""
+
+    said_by: ClassVar[str] = "worker"
+    type: Literal["agent:spent"] = "agent:spent"
+    agent: str
+    task: str | None = None
+    step: int
+    spending: Spending
+
+
 class AgentPaused(Event):
     """A person paused the agent: it finishes the action under way and waits."""
 
@@ -398,6 +442,7 @@ class ArtifactSaved(Event):
 AnyEvent = Annotated[
     SessionCreated
     | SessionPlanned
+    | SessionSpent
     | SessionStopping
     | SessionComplete
     | TaskCreated
@@ -409,6 +454,7 @@ AnyEvent = Annotated[
     | AgentReady
     | AgentThinking
     | AgentReasoning
+    | AgentSpent
     | AgentPaused
     | AgentResumed
     | AgentSteered

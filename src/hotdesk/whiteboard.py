@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hotdesk import events as ev
 
-__all__ = ["AgentState", "ArtifactState", "TaskState", "Whiteboard", "fold", "fold_all"]
+__all__ = ["AgentState", "ArtifactState", "Spent", "TaskState", "Whiteboard", "fold", "fold_all"]
 
 TaskStatus = Literal["waiting", "running", "completed", "failed"]
 AgentStatus = Literal["starting", "idle", "working", "paused", "taken", "lost", "terminated"]
@@ -24,6 +24,17 @@ SessionStatus = Literal["planning", "running", "stopping", "complete"]
 
 class _State(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Spent(_State):
+    """What model calls have taken so far, added up. `dollars` counts the calls whose price is known, `unpriced` the others."""
+
+    calls: int = 0
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    dollars: float = 0.0
+    unpriced: int = 0
 
 
 class TaskState(_State):
@@ -66,6 +77,7 @@ class AgentState(_State):
     dismissed: bool = False
     reason: str = ""
     """Why it was lost or terminated."""
+    spent: Spent = Spent()
     hired_at: float = 0.0
     ready_at: float | None = None
     ended_at: float | None = None
@@ -103,6 +115,8 @@ class Whiteboard(_State):
     agents: dict[str, AgentState] = {}
     artifacts: dict[str, ArtifactState] = {}
     stop_reason: str = ""
+    spent: Spent = Spent()
+    """By the planner and all agents together."""
     summary: ev.Summary | None = None
     created_at: float = 0.0
     ended_at: float | None = None
@@ -242,6 +256,29 @@ def _agent_ready(board: Whiteboard, e: ev.AgentReady) -> Whiteboard:
     )
 
 
+def _add(spent: Spent, e: ev.Spending) -> Spent:
+    return Spent(
+        calls=spent.calls + 1,
+        input=spent.input + e.input,
+        cached=spent.cached + e.cached,
+        output=spent.output + e.output,
+        dollars=spent.dollars + (e.dollars or 0.0),
+        unpriced=spent.unpriced + (e.dollars is None),
+    )
+
+
+def _session_spent(board: Whiteboard, e: ev.SessionSpent) -> Whiteboard:
+    return _with(board, spent=_add(board.spent, e.spending))
+
+
+def _agent_spent(board: Whiteboard, e: ev.AgentSpent) -> Whiteboard:
+    """Money is spent whoever says it, an agent that is lost by now included."""
+    board = _with(board, spent=_add(board.spent, e.spending))
+    if e.agent not in board.agents:
+        return board
+    return _agent(board, e.agent, spent=_add(board.agents[e.agent].spent, e.spending))
+
+
 def _agent_thinking(board: Whiteboard, e: ev.AgentThinking) -> Whiteboard:
     before = board.agents[e.agent]
     return _agent(board, e.agent, step=max(before.step, e.step), says=e.says, frame=e.frame or before.frame)
@@ -312,6 +349,8 @@ _STEPS: dict[type[ev.Event], Callable[[Whiteboard, Any], Whiteboard]] = {
     ev.TaskAbandoned: _task_abandoned,
     ev.AgentHired: _agent_hired,
     ev.ArtifactSaved: _artifact_saved,
+    ev.SessionSpent: _session_spent,
+    ev.AgentSpent: _agent_spent,
 }
 _AGENT_STEPS: dict[type[ev.Event], Callable[[Whiteboard, Any], Whiteboard]] = {
     ev.AgentReady: _agent_ready,

@@ -311,3 +311,41 @@ async def test_the_log_of_a_session_never_shows_an_agent_with_two_tasks(tmp_path
             if isinstance(event, ev.TaskAssigned):
                 assert state.agents[event.agent].task is None
             state = fold(state, event)
+
+
+def spending(tokens: int, dollars: float | None) -> ev.Spending:
+    return ev.Spending(model="m", input=tokens, output=0, dollars=dollars)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"max_tokens": 1000}, "The session's 1,000 tokens are used up."),
+        ({"max_dollars": 2.5}, "The session's $2.50 are used up."),
+        ({"max_minutes": 0.002}, "The session's 0.002 minutes are used up."),
+    ],
+)
+async def test_a_session_whose_budget_is_used_up_stops_and_says_so(tmp_path: Path, limits: dict[str, Any], reason: str) -> None:
+    async def costly(log: Log, agent: str, given: ev.TaskAssigned) -> None:
+        await log.append(ev.AgentSpent(agent=agent, task=given.task, step=1, spending=spending(600, 1.5)))
+        if given.task == "t1":
+            await succeed(log, agent, given)
+        elif "max_minutes" not in limits:
+            await log.append(ev.AgentSpent(agent=agent, task=given.task, step=2, spending=spending(600, 1.5)))
+
+    board = await run(MemoryLogs(tmp_path), Planned(todo("one"), todo("two", 0)), worker(costly), agents=1, **limits)
+    assert board.outcome == "stopped"
+    assert board.tasks["t2"].reason == reason
+    assert board.summary is not None
+    assert reason in board.summary.text
+
+
+async def test_money_is_added_up_and_unknown_prices_are_counted_apart(tmp_path: Path) -> None:
+    async def costly(log: Log, agent: str, given: ev.TaskAssigned) -> None:
+        await log.append(ev.AgentSpent(agent=agent, task=given.task, step=1, spending=spending(600, 1.5)))
+        await log.append(ev.AgentSpent(agent=agent, task=given.task, step=2, spending=spending(10, None)))
+        await succeed(log, agent, given)
+
+    board = await run(MemoryLogs(tmp_path), Planned(todo("one"), todo("two", 0)), worker(costly), agents=1)
+    assert (board.spent.calls, board.spent.input, board.spent.dollars, board.spent.unpriced) == (4, 1220, 3.0, 2)
+    assert board.agents["a1"].spent == board.spent

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from hotdesk.whiteboard import AgentState, TaskState, Whiteboard
 
-__all__ = ["Assignment", "abandoned", "assign", "is_over", "open_tasks", "superfluous", "wanted"]
+__all__ = ["Assignment", "abandoned", "assign", "is_over", "open_tasks", "over_budget", "superfluous", "wanted"]
 
 STILLBORN = 3
 """Agents that may end without ever having been ready before no more are hired: the session goes on with those it got."""
@@ -78,6 +78,16 @@ def abandoned(board: Whiteboard) -> list[tuple[str, str]]:
         elif task.attempt >= board.limits.attempts:
             found.append((task.id, task.reason or "Its attempts are used up."))
     return found
+
+
+def over_budget(board: Whiteboard) -> str:
+    """Why the session has to stop: its tokens or dollars are used up. Empty while they are not."""
+    limits, spent = board.limits, board.spent
+    if limits.tokens is not None and spent.input + spent.output >= limits.tokens:
+        return f"The session's {limits.tokens:,} tokens are used up."
+    if limits.dollars is not None and spent.dollars >= limits.dollars:
+        return f"The session's ${limits.dollars:.2f} are used up."
+    return ""
 
 
 def is_over(board: Whiteboard) -> bool:

@@ -20,7 +20,7 @@ from hotdesk.engines.base import Engine, Worker
 from hotdesk.errors import HotdeskError, alone
 from hotdesk.events import SERVER_STOPS
 from hotdesk.logs.base import Log
-from hotdesk.orchestrator.assignment import abandoned, assign, is_over, open_tasks, superfluous, wanted
+from hotdesk.orchestrator.assignment import abandoned, assign, is_over, open_tasks, over_budget, superfluous, wanted
 from hotdesk.orchestrator.planner import Plan, PlannedTask, Planner, checked
 from hotdesk.orchestrator.summary import outcome, summarise
 from hotdesk.whiteboard import Whiteboard, fold, fold_all
@@ -63,6 +63,7 @@ class Conductor:
                         self._board = fold(self._board, event)
                         await self._heed(event, tasks)
                         if isinstance(event, ev.SessionComplete):
+                            tasks.cancel_scope.cancel()
                             break
                         await self._decide(tasks)
             finally:
@@ -77,6 +78,8 @@ class Conductor:
             case ev.SessionCreated():
                 self._pending += 1
                 tasks.start_soon(self._plan, event)
+                if event.limits.minutes is not None:
+                    tasks.start_soon(self._watch_the_clock, event)
             case ev.TaskCompleted():
                 self._pending += 1
                 tasks.start_soon(self._review, event.task, tasks)
@@ -86,6 +89,12 @@ class Conductor:
                     tasks.start_soon(worker.end)
             case _:
                 pass
+
+    async def _watch_the_clock(self, created: ev.SessionCreated) -> None:
+        minutes = created.limits.minutes or 0.0
+        await anyio.sleep(max(0.0, created.at + minutes * 60 - time.time()))
+        if self._board.status not in ("stopping", "complete"):
+            await self._say(ev.SessionStopping(reason=f"The session's {minutes:g} minutes are used up.", by="orchestrator"))
 
     async def _plan(self, created: ev.SessionCreated) -> None:
         try:
@@ -136,6 +145,8 @@ class Conductor:
 
     def _next(self, board: Whiteboard) -> tuple[list[ev.Event], list[str]]:
         """What to say now, and whom to employ with it."""
+        if board.status == "running" and (reason := over_budget(board)):
+            return [ev.SessionStopping(reason=reason, by="orchestrator")], []
         said: list[ev.Event] = [ev.TaskAbandoned(task=task, reason=reason) for task, reason in abandoned(board)]
         if said:
             return said, []

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from hotdesk.brains.base import Usage
 from hotdesk.whiteboard import Whiteboard
 
 TITLE_CHARS = 120
@@ -39,6 +40,12 @@ class Planner(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def usage(self) -> list[Usage]:
+        """What the planner's model calls took since somebody last emptied the list."""
+        found: list[Usage] = self.__dict__.setdefault("_usage", [])
+        return found
+
     @abstractmethod
     async def plan(self, prompt: str, agents: int) -> Plan:
         """Tasks for the prompt. `agents` is a hint of how many can work at once, not a number of tasks to fill."""
@@ -46,6 +53,11 @@ class Planner(ABC):
     async def review(self, board: Whiteboard, task: str) -> Sequence[PlannedTask]:
         """`task` has just completed: further tasks that its result calls for, usually none."""
         return ()
+
+    async def summary(self, board: Whiteboard) -> str | None:
+        """Nothing is left to do: what the session came to, in words, each claim with the tasks or files it rests on. None: nothing to
+        say beyond what the whiteboard says."""
+        return None
 
 
 class OneTask(Planner):

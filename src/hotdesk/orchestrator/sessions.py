@@ -118,6 +118,10 @@ class Orchestrator:
                         attempts=self._settings.attempts,
                         agents=self._settings.max_agents,
                         tasks=self._settings.max_tasks,
+                        minutes=self._settings.max_minutes,
+                        tokens=self._settings.max_tokens,
+                        dollars=self._settings.max_dollars,
+                        task_minutes=self._settings.task_minutes,
                     ),
                 )
             )

@@ -36,6 +36,8 @@ class Door:
         self.seen = ""
         """Content hash of the newest frame."""
         self._takeovers = 0
+        self.held_up = 0.0
+        """Seconds that deeds have waited because a person paused the agent or had its desk."""
         self.step = 0
         """Number of the step under way; the loop counts it up."""
         self.think_ms = 0.0
@@ -50,7 +52,9 @@ class Door:
         async with self._one_at_a_time:
             if by == "client" and self._inbox.me.taken_by:
                 raise Conflict("A person has taken this desk over. Try again when it is handed back.")
+            arrived = time.monotonic()
             await self._inbox.gate()
+            self.held_up += time.monotonic() - arrived
             if by == "brain" and self._inbox.takeovers != self._takeovers:
                 raise Interrupted("Not done: a person has worked at this desk meanwhile. Look at the screen and decide again.")
             return await self._pass(deed, by)

@@ -201,17 +201,22 @@ class _Seat:
     async def _loop(self, task: TaskState) -> Decision:
         """Observe, think, act, until the brain has had enough. Raises `BrainError`, `DeskError`, `Closed`."""
         history: list[Entry] = [await self._given(task)]
-        progress = Progress()
+        limits, progress, worked = self._inbox.board.limits, Progress(), 0.0
         for taken in count(1):
-            if taken > self._inbox.board.limits.steps:
-                return Decision(failed=f"Its {self._inbox.board.limits.steps} steps are used up.")
+            if taken > limits.steps:
+                return Decision(failed=f"Its {limits.steps} steps are used up.")
+            if limits.task_minutes is not None and worked > limits.task_minutes * 60:
+                return Decision(failed=f"Its {limits.task_minutes:g} minutes are used up.")
             await self._inbox.gate()
+            began = time.monotonic()
             self._door.step += 1
             await self._hear(history)
             decision = await self._think(task, history)
             if not decision.calls:
                 return decision
+            held_up = self._door.held_up
             history += [await self._call(call) for call in decision.calls]
+            worked += time.monotonic() - began - (self._door.held_up - held_up)
             match progress.step(decision.calls, self._door.seen):
                 case Verdict.GIVE_UP:
                     return Decision(failed=f"It did the same {progress.rounds} times over and nothing came of it.")
@@ -261,6 +266,9 @@ class _Seat:
                         await self._say(task, says)
         if decision is None:
             raise BrainError("The brain stopped without a decision.")
+        for usage in decision.usage:
+            spending = ev.Spending(model=usage.model, input=usage.input, cached=usage.cached, output=usage.output, dollars=usage.dollars)
+            await self._log.append(ev.AgentSpent(agent=self._agent, task=task.id, step=self._door.step, spending=spending))
         self._door.think_ms = round((time.perf_counter() - began) * 1000, 3)
         history.append(Turn(stream.text, decision.calls))
         return decision
