@@ -1,0 +1,136 @@
+"""The desk's clipboard, held for the moment of a paste and given back.
+
+`lent(text)` makes us the owner of the clipboard with `text`; on leaving, what was there before is put back: its text, links, HTML and
+image, which we serve from then on, or nothing if nothing was there. The primary selection is taken only where it is what a paste pastes,
+because editors deselect their text when they lose it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from hotdesk.desks.local.x11 import ATOM, SELECTION_CLEAR, SELECTION_NOTIFY, SELECTION_REQUEST, Display
+
+READ_BOUND = 0.3
+"""Seconds for the clipboard's owner to tell what it has; a program that hangs loses its clipboard."""
+LONGEST_KEPT = 16 << 20
+
+_TEXT = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "STRING", "TEXT")
+_KEPT = ("UTF8_STRING", "text/html", "text/uri-list", "x-special/gnome-copied-files", "image/png")
+_ATOMS = ("CLIPBOARD", "PRIMARY", "TARGETS", "TIMESTAMP", "INCR", "_HOTDESK", *_TEXT, *_KEPT)
+
+
+@dataclass(slots=True)
+class Lent:
+    fetched: anyio.Event = field(default_factory=anyio.Event)
+    """Set once somebody got the text."""
+
+
+class Clipboard:
+    """Owner and reader of selections. Only one `lent` at a time."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._window = display.hidden_window()
+        display.intern(_ATOMS)
+        self._atom = {name: display.atom(name) for name in _ATOMS}
+        self._offered: dict[int, dict[int, bytes]] = {}
+        """Selection → what we give for each target, while we own it."""
+        self._lent: Lent | None = None
+        self._arrived: anyio.Event | None = None
+        self._property: int = 0
+        display.handlers[SELECTION_REQUEST] = self._give
+        display.handlers[SELECTION_CLEAR] = self._lose
+        display.handlers[SELECTION_NOTIFY] = self._take
+
+    @asynccontextmanager
+    async def lent(self, text: str, also_primary: bool) -> AsyncIterator[Lent]:
+        clipboard, primary = self._atom["CLIPBOARD"], self._atom["PRIMARY"]
+        before = await self._contents()
+        offer = dict.fromkeys((self._atom[name] for name in _TEXT), text.encode())
+        self._lent = Lent()
+        try:
+            self._own(clipboard, offer)
+            if also_primary:
+                self._own(primary, offer)
+            self._display.sync()
+            yield self._lent
+        finally:
+            self._lent = None
+            if clipboard in self._offered:
+                self._own(clipboard, before)
+            if also_primary and primary in self._offered:
+                self._own(primary, {})
+            self._display.sync()
+
+    async def _contents(self) -> dict[int, bytes]:
+        """What the clipboard holds, in the forms worth keeping."""
+        clipboard = self._atom["CLIPBOARD"]
+        if clipboard in self._offered:
+            return self._offered[clipboard]
+        reply = self._display.ask(struct.pack("<BxHI", 23, 0, clipboard))
+        if not struct.unpack_from("<I", reply, 8)[0]:
+            return {}
+        targets = await self._convert(self._atom["TARGETS"])
+        offered = struct.unpack(f"<{len(targets) // 4}I", targets[: len(targets) // 4 * 4])
+        kept: dict[int, bytes] = {}
+        for name in _KEPT:
+            if self._atom[name] in offered and (value := await self._convert(self._atom[name])):
+                kept[self._atom[name]] = value
+        if text := kept.get(self._atom["UTF8_STRING"]):
+            kept |= dict.fromkeys((self._atom[name] for name in _TEXT), text)
+        return kept
+
+    async def _convert(self, target: int) -> bytes:
+        """Ask the clipboard's owner for one form of what it has; empty if it does not give it, or only bit by bit."""
+        self._arrived, self._property = anyio.Event(), 0
+        where = self._atom["_HOTDESK"]
+        self._display.send(struct.pack("<BxHIIIII", 24, 0, self._window, self._atom["CLIPBOARD"], target, where, 0))
+        with anyio.move_on_after(READ_BOUND):
+            await self._arrived.wait()
+        if not self._property:
+            return b""
+        kind, value = self._display.property(self._window, "_HOTDESK", delete=True, longest=LONGEST_KEPT)
+        return b"" if kind == self._atom["INCR"] else value
+
+    def _own(self, selection: int, offer: dict[int, bytes]) -> None:
+        """Own a selection with this content, or nobody if there is none."""
+        if offer:
+            self._offered[selection] = offer
+        else:
+            self._offered.pop(selection, None)
+        self._display.send(struct.pack("<BxHIII", 22, 0, self._window if offer else 0, selection, 0))
+
+    # Handlers of events: they may send, not ask -------------------------------------------------------------------------------------
+
+    def _give(self, event: bytes) -> None:
+        when, _, requestor, selection, target, where = struct.unpack_from("<IIIIII", event, 4)
+        where = where or target
+        offer = self._offered.get(selection, {})
+        if target == self._atom["TARGETS"]:
+            value = struct.pack(f"<{len(offer) + 1}I", target, *offer)
+            self._display.set_property(requestor, where, ATOM, 32, value)
+        elif target in offer:
+            kind = self._atom["UTF8_STRING"] if target == self._atom["TEXT"] else target
+            self._display.set_property(requestor, where, kind, 8, offer[target])
+        else:
+            where = 0
+        notice = struct.pack("<BxHIIIII8x", SELECTION_NOTIFY, 0, when, requestor, selection, target, where)
+        self._display.send(struct.pack("<BBHII", 25, 0, 0, requestor, 0) + notice)
+        by_server = requestor < self._display.first_client_id  # for a viewer's clipboard, whenever the owner changes
+        if self._lent and where and target != self._atom["TARGETS"] and not by_server:
+            self._lent.fetched.set()
+
+    def _lose(self, event: bytes) -> None:
+        (selection,) = struct.unpack_from("<I", event, 12)
+        self._offered.pop(selection, None)
+
+    def _take(self, event: bytes) -> None:
+        (self._property,) = struct.unpack_from("<I", event, 20)
+        if self._arrived:
+            self._arrived.set()

@@ -1,0 +1,257 @@
+"""When has the screen come to rest? By the server's reports of damage, never by comparing pictures and never by a fixed sleep.
+
+The screen is quiet when nothing has changed for `QUIET`. Three rules make that right:
+1. Some changes do not count: carets (small rectangles), docks (clocks) unless they were clicked, and what kept changing while nothing was
+   done.
+2. While the desk's programs compute more than a quarter of a core above what they did before, it is not over: a page is being laid out, a
+   program starts.
+3. If only a small part of the screen keeps changing, it is an animation, and waiting for its end makes no sense.
+
+A fourth is for buttons: a GTK button that Return or the space bar presses looks pressed for a quarter of a second and only then acts.
+
+`pause` is the same in small, between two actions of one `act`: long enough for a click to move the focus before something is typed.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Literal, NamedTuple
+
+import anyio
+
+from hotdesk.desks.base import Point, Settled
+from hotdesk.desks.local.processes import pids
+from hotdesk.desks.local.x11 import Display, RequestFailedError
+
+QUIET = 0.08
+"""Seconds without a change that count as rest."""
+FIRST = 0.25
+"""Seconds to wait for a first change after an action; by then programs have begun to answer, or there is nothing to come."""
+FIRST_WINDOW = 1.5
+"""The same after something was launched."""
+QUIET_WINDOW = 0.15
+"""Rest after something was launched: between a window's appearing and its first drawing there are pauses."""
+BUTTON_PRESSED = 0.3
+"""Rest after a key that presses buttons, if no more has changed than a button's looks."""
+BUTTON_PART = 0.015
+STEP, STEP_CAP = 0.03, 1.5
+"""Rest between two actions of one `act`, and the longest wait for it."""
+STEP_BUSY = 0.02
+"""CPU seconds within `STEP` that mean a program is at work on what was done: two ticks, as one may be rounding."""
+ANIMATING = 0.5
+"""Seconds after which changes that stay within `ANIMATION_PART` of the screen are an animation."""
+ANIMATION_PART = 0.01
+BUSY = 0.25
+"""Cores."""
+AMBIENT_FOR = 2.0
+"""Seconds that a rectangle, once seen to change by itself, is remembered without being seen again."""
+CARET_SIDE, CARET_AREA = 48, 1600
+
+_Why = Literal["quiet", "nothing", "animating", "cap"]
+_DELTA_RECTANGLES = 1
+_MORE = 0x80
+
+
+class Rectangle(NamedTuple):
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def holds(self, other: Rectangle) -> bool:
+        across = self.x <= other.x and other.x + other.width <= self.x + self.width
+        return across and self.y <= other.y and other.y + other.height <= self.y + self.height
+
+    def has(self, point: Point) -> bool:
+        return self.x <= point.x < self.x + self.width and self.y <= point.y < self.y + self.height
+
+
+class Change(NamedTuple):
+    at: float
+    where: Rectangle
+
+
+class Settling:
+    """The damage of one display, and the CPU time of its desk's programs."""
+
+    def __init__(self, display: Display, proc: str, apart: frozenset[int]) -> None:
+        """`proc` is the desk's own `/proc`; `apart` are pids in it that do not count: the screen itself, our helper."""
+        self._display = display
+        self._proc = proc
+        self._apart = apart
+        self._changes: deque[Change] = deque(maxlen=4096)
+        self._woken = anyio.Event()
+        self._ambient: dict[Rectangle, tuple[int, float]] = {}
+        self._began = self._ended = time.monotonic()
+        self._acting = False
+        self._touched: list[Point] = []
+        self._launching = False
+        self._pressing = False
+        self._computed = 0.0
+        """CPU seconds at the last `begin` or end of `wait`."""
+        self._usual = 0.0
+        """Cores in use while nothing was done."""
+        self._request, event = display.extension("DAMAGE")
+        display.ask(struct.pack("<BBHII", self._request, 0, 0, 1, 1))
+        self._damage = display.new_id()
+        display.send(struct.pack("<BBHIIBxxx", self._request, 1, 0, self._damage, display.root, _DELTA_RECTANGLES))
+        display.handlers[event] = self._changed
+        display.sync()
+
+    def _changed(self, event: bytes) -> None:
+        if not event[1] & _MORE:
+            self._display.send(struct.pack("<BBHIII", self._request, 3, 0, self._damage, 0, 0))
+        now, where = time.monotonic(), Rectangle(*struct.unpack_from("<hhHH", event, 16))
+        if self._acting:
+            self._changes.append(Change(now, where))
+            self._woken.set()
+        else:
+            seen, last = self._ambient.get(where, (0, 0.0))
+            self._ambient[where] = (seen + 1 if now - last < AMBIENT_FOR else 1, now)
+
+    def begin(self, launching: bool = False) -> None:
+        """Something is about to be done: what changes from now on is its effect. Whatever was begun before is
+        taken to have had its effect, or to have more of it."""
+        self._display.pump()
+        now = time.monotonic()
+        if not self._acting:
+            self._ambient = {where: seen for where, seen in self._ambient.items() if now - seen[1] < AMBIENT_FOR}
+            computed = self._cpu()
+            if now - self._ended > QUIET:
+                self._usual = (computed - self._computed) / (now - self._ended)
+            self._computed = computed
+            self._touched.clear()
+            self._acting, self._launching = True, False
+        self._changes.clear()
+        self._began = now
+        self._launching |= launching
+        self._pressing = False
+
+    def pressed_button(self) -> None:
+        """The last thing done was a key that presses the button with the focus, if it is one."""
+        self._pressing = True
+
+    def touch(self, point: Point) -> None:
+        self._touched.append(point)
+
+    async def pause(self) -> None:
+        """Wait until what was just done has been answered, or nothing answers it."""
+        started = sampled_at = time.monotonic()
+        sampled = self._cpu()
+        while (now := time.monotonic()) < started + STEP_CAP:
+            last = max(started, self._changes[-1].at) if self._changes else started
+            if now >= max(last, sampled_at) + STEP:
+                computed = self._cpu()
+                if computed - sampled < STEP_BUSY + self._usual * (now - sampled_at):
+                    return
+                sampled, sampled_at = computed, now
+            self._woken = anyio.Event()
+            with anyio.move_on_after(max(last, sampled_at) + STEP - now + 0.001):
+                await self._woken.wait()
+
+    async def wait(self, cap: float) -> Settled:
+        """Wait until what was begun has come to rest."""
+        started = time.monotonic()
+        first = FIRST_WINDOW if self._launching else BUTTON_PRESSED if self._pressing else FIRST
+        if not self._acting:
+            self.begin()
+            first = QUIET
+        try:
+            docks = self._docks()
+            why = await self._rest(started, cap, first, docks)
+        finally:
+            self._acting = False
+            self._ended, self._computed = time.monotonic(), self._cpu()
+        return Settled(why, time.monotonic() - started)
+
+    async def _rest(self, started: float, cap: float, first: float, docks: list[Rectangle]) -> _Why:
+        last: float | None = None
+        recent: deque[Change] = deque()
+        extended = sampled_at = self._began
+        sampled = self._computed
+        while True:
+            while self._changes:
+                change = self._changes.popleft()
+                if not self._ignored(change.where, docks):
+                    last = change.at
+                    recent.append(change)
+                    if self._pressing and not self._small([*recent], BUTTON_PART):
+                        self._pressing = False
+            now = time.monotonic()
+            while recent and now - recent[0].at > ANIMATING:
+                recent.popleft()
+            if now - started >= cap:
+                return "cap"
+            quiet = QUIET_WINDOW if self._launching else BUTTON_PRESSED if self._pressing else QUIET
+            due = max(extended + quiet, self._began + first if last is None else last + quiet)
+            if now >= due:
+                computed = self._cpu()
+                busy = (computed - sampled) / max(now - sampled_at, 0.01) > BUSY + self._usual
+                sampled, sampled_at = computed, now
+                if not busy:
+                    return "nothing" if last is None else "quiet"
+                extended = now
+                continue
+            if not self._launching and now - max(started, self._began) > ANIMATING and self._small(recent, ANIMATION_PART):
+                return "animating"
+            self._woken = anyio.Event()
+            with anyio.move_on_after(min(due, started + cap) - now + 0.001):
+                await self._woken.wait()
+            if sampled_at < now - 2 * quiet:  # a busy start must not count against a quiet end
+                sampled, sampled_at = self._cpu(), time.monotonic()
+
+    def _small(self, recent: Sequence[Change], part: float) -> bool:
+        if not recent:
+            return False
+        left, top = min(change.where.x for change in recent), min(change.where.y for change in recent)
+        right = max(change.where.x + change.where.width for change in recent)
+        bottom = max(change.where.y + change.where.height for change in recent)
+        return bool((right - left) * (bottom - top) < self._display.width * self._display.height * part)
+
+    def _ignored(self, where: Rectangle, docks: list[Rectangle]) -> bool:
+        if where.width <= CARET_SIDE and where.height <= CARET_SIDE and where.width * where.height <= CARET_AREA:
+            return True
+        if any(dock.holds(where) and not any(map(dock.has, self._touched)) for dock in docks):
+            return True
+        return any(seen >= 2 and ambient.holds(where) for ambient, (seen, _) in self._ambient.items())
+
+    def _docks(self) -> list[Rectangle]:
+        """The windows that keep a part of the screen for themselves."""
+        found = []
+        for window in self._display.windows_of("_NET_CLIENT_LIST") + self._children():
+            with suppress(RequestFailedError):
+                if self._display.property(window, "_NET_WM_STRUT")[1]:
+                    reply = self._display.ask(struct.pack("<BxHI", 14, 2, window))
+                    found.append(Rectangle(*struct.unpack_from("<hhHH", reply, 12)))
+        return found
+
+    def _children(self) -> list[int]:
+        reply = self._display.ask(struct.pack("<BxHI", 15, 2, self._display.root))
+        (count,) = struct.unpack_from("<H", reply, 16)
+        return list(struct.unpack_from(f"<{count}I", reply, 32))
+
+    def _cpu(self) -> float:
+        """CPU seconds that the desk's programs have used, ended children included."""
+        ticks = 0
+        try:
+            proc = os.open(self._proc, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return 0.0
+        try:
+            for pid in pids(proc):
+                if pid not in self._apart:
+                    with suppress(OSError):
+                        stat = os.open(f"{pid}/stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+                        try:
+                            fields = os.read(stat, 1024).rpartition(b")")[2].split()
+                        finally:
+                            os.close(stat)
+                        ticks += int(fields[11]) + int(fields[12])
+        finally:
+            os.close(proc)
+        return ticks / os.sysconf("SC_CLK_TCK")

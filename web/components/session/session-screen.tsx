@@ -1,0 +1,194 @@
+"use client";
+
+import { CircleAlertIcon, LoaderCircleIcon, PlugZapIcon } from "lucide-react";
+import { type ReactNode, useEffect, useRef } from "react";
+import { AgentView } from "@/components/agents/agent-view";
+import { Logo } from "@/components/shell/logo";
+import { Message } from "@/components/shell/message";
+import { Summary } from "@/components/summary/summary";
+import { Button, buttonVariants } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
+import { Tabs, TabsContent } from "@/components/ui/tabs";
+import { Whiteboard } from "@/components/whiteboard/whiteboard";
+import { useAnnouncements } from "@/hooks/use-announcements";
+import { SessionContext, useFollowedSession, useSession } from "@/hooks/use-session";
+import { useView, type View } from "@/hooks/use-view";
+import { explain } from "@/lib/api";
+import { toast } from "@/lib/notify";
+import { tabName } from "@/lib/tab";
+import { Overview } from "./overview";
+import { Progress } from "./progress";
+import { SessionHeader } from "./session-header";
+import { keysAreTaken } from "./shortcuts-dialog";
+import { ViewTabs } from "./view-tabs";
+
+/** A session, followed live. */
+export function SessionScreen({ session }: { session: string }) {
+  const store = useFollowedSession(session);
+  if (!store) return <Loading />;
+  return (
+    <SessionContext value={store}>
+      <Followed />
+    </SessionContext>
+  );
+}
+
+function Followed() {
+  const phase = useSession((state) => state.phase);
+  const problem = useSession((state) => state.problem);
+  if (phase === "failed") return <Failed problem={explain(problem ?? {})} missing={problem?.status === 404} />;
+  if (phase === "loading") return <Loading />;
+  return <Open />;
+}
+
+function Open() {
+  const [asked, show] = useView();
+  const board = useSession((state) => state.board);
+  const complete = board.summary != null;
+  const view: Exclude<View, "auto"> =
+    asked === "auto" ? (complete ? "summary" : "overview") : asked === "summary" && !complete ? "overview" : asked;
+  useAnnouncements();
+  useTitle();
+  useSummaryWhenDone(view, show);
+  useKeys(show);
+
+  const openAgent = (agent: string) => show(`agent:${agent}`);
+  return (
+    <Tabs value={view} onValueChange={(next) => show(next as View)} className="flex min-h-dvh flex-col lg:h-dvh">
+      <div className="sticky top-0 z-20 shrink-0">
+        <SessionHeader />
+        <section aria-label="Views and progress" className="flex flex-col border-b bg-card md:flex-row md:items-center md:justify-between">
+          <ViewTabs />
+          <Progress className="px-4 pb-2 md:w-64 md:shrink-0 md:px-5 md:py-0" />
+        </section>
+      </div>
+      <main className="min-h-0 flex-1">
+        <Panel value="overview">
+          <Overview onOpenAgent={openAgent} />
+        </Panel>
+        {view.startsWith("agent:") && (
+          <TabsContent value={view} className="outline-none lg:h-full" tabIndex={-1}>
+            <AgentView id={view.slice(6)} />
+          </TabsContent>
+        )}
+        <Panel value="whiteboard">
+          <Whiteboard />
+        </Panel>
+        {complete && (
+          <Panel value="summary">
+            <Summary onOpenAgent={openAgent} />
+          </Panel>
+        )}
+      </main>
+    </Tabs>
+  );
+}
+
+function Panel({ value, children }: { value: string; children: ReactNode }) {
+  return (
+    <TabsContent
+      value={value}
+      className="thin-scroll relative outline-none focus-visible:outline-2 focus-visible:-outline-offset-2 lg:h-full lg:overflow-y-auto"
+    >
+      {children}
+    </TabsContent>
+  );
+}
+
+function useTitle(): void {
+  const prompt = useSession((state) => state.board.prompt);
+  const progress = useSession(({ board }) => {
+    const tasks = Object.values(board.tasks);
+    if (board.status === "complete") return board.outcome === "completed" ? "✓ " : "";
+    return tasks.length > 0 ? `${tasks.filter(({ status }) => status === "completed").length}/${tasks.length} ` : "";
+  });
+  useEffect(() => {
+    document.title = `${progress}${prompt.replace(/\s+/g, " ").slice(0, 60)} – Hotdesk`;
+  }, [progress, prompt]);
+}
+
+/** When the session completes, who looks at the overview is shown the summary; who reads or works elsewhere is told of it. */
+function useSummaryWhenDone(view: View, show: (view: View) => void): void {
+  const complete = useSession((state) => state.board.summary != null);
+  const hadDesk = useSession((state) => Object.values(state.board.agents).some(({ taken_by }) => taken_by === tabName()));
+  const was = useRef(complete);
+  useEffect(() => {
+    if (was.current === complete) return;
+    was.current = complete;
+    if (view === "overview" && !hadDesk) show("summary");
+    else if (view !== "summary") toast("The session is complete.", { action: { label: "Show the summary", run: () => show("summary") } });
+  }, [complete, view, hadDesk, show]);
+}
+
+/** 0 overview, 1–9 agents, w whiteboard, s summary. */
+function useKeys(show: (view: View) => void): void {
+  const agents = useSession((state) => state.board.agents);
+  const complete = useSession((state) => state.board.summary != null);
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (keysAreTaken(event)) return;
+      const agent = Object.keys(agents)[Number(event.key) - 1];
+      if (event.key === "0") show("overview");
+      else if (event.key === "w") show("whiteboard");
+      else if (event.key === "s" && complete) show("summary");
+      else if (/^[1-9]$/.test(event.key) && agent) show(`agent:${agent}`);
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, [agents, complete, show]);
+}
+
+/** Shown until the log has been read; after a while it says that the server does not answer. */
+export function Loading() {
+  return (
+    <div className="flex min-h-dvh flex-col">
+      <header className="flex h-14 shrink-0 items-center gap-3 border-b bg-card px-3 sm:px-5">
+        <a href="/" aria-label="Hotdesk, to the start page" className="rounded-md">
+          <Logo className="size-6.5" />
+        </a>
+        <Skeleton className="h-4 w-1/3" />
+      </header>
+      <main className="flex flex-1 flex-col gap-4 p-4 sm:px-6">
+        <h1 className="sr-only">Session</h1>
+        <p role="status" className="flex items-center gap-2 text-muted-foreground text-sm">
+          <LoaderCircleIcon className="size-4 animate-spin" aria-hidden="true" />
+          Opening the session…
+        </p>
+        <p className="fade-in fill-mode-both flex animate-in items-center gap-2 text-muted-foreground text-sm delay-5000 duration-500">
+          <PlugZapIcon className="size-4 shrink-0" aria-hidden="true" />
+          The server takes long to answer. If it does not run, start it; this page connects by itself.
+        </p>
+        <div className="grid gap-4 md:grid-cols-2" aria-hidden="true">
+          <Skeleton className="aspect-[16/11] rounded-xl" />
+          <Skeleton className="aspect-[16/11] rounded-xl max-md:hidden" />
+        </div>
+      </main>
+    </div>
+  );
+}
+
+export function Failed({ problem, missing }: { problem: string; missing: boolean }) {
+  return (
+    <main className="grid min-h-dvh place-items-center">
+      <h1 className="sr-only">Session</h1>
+      <Message
+        icon={CircleAlertIcon}
+        title={missing ? "There is no such session" : "The session cannot be shown"}
+        action={
+          <div className="mt-1 flex gap-2">
+            {!missing && (
+              <Button variant="outline" size="sm" onClick={() => window.location.reload()}>
+                Try again
+              </Button>
+            )}
+            <a href="/" className={buttonVariants({ variant: "outline", size: "sm" })}>
+              Go to the start
+            </a>
+          </div>
+        }
+      >
+        <p role="alert">{problem}</p>
+      </Message>
+    </main>
+  );
+}

@@ -1,0 +1,26 @@
+"use client";
+
+import { createContext, useContext, useEffect, useState } from "react";
+import { useStore } from "zustand";
+import { follow } from "@/lib/session-link";
+import { createSessionStore, type SessionState, type SessionStore } from "@/lib/session-store";
+
+export const SessionContext = createContext<SessionStore | null>(null);
+
+/** What `selector` picks from the session this page shows. */
+export function useSession<T>(selector: (state: SessionState) => T): T {
+  const store = useContext(SessionContext);
+  if (!store) throw new Error("useSession is for what lives inside a SessionContext");
+  return useStore(store, selector);
+}
+
+/** Follows a session for as long as the component is there. Null until it has begun. */
+export function useFollowedSession(session: string): SessionStore | null {
+  const [store, setStore] = useState<SessionStore | null>(null);
+  useEffect(() => {
+    const next = createSessionStore(session);
+    setStore(next);
+    return follow(session, next);
+  }, [session]);
+  return store;
+}
