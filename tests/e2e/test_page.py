@@ -73,6 +73,7 @@ def pixel(page: Page, agent: str, x: int, y: int) -> tuple[int, int, int]:
 def click_on_desk(page: Page, agent: str, x: int, y: int) -> None:
     """Click where the desk has (x, y)."""
     canvas = page.locator(f"[data-testid=desktop-{agent}] canvas")
+    expect(canvas).to_have_count(1)  # while the connection with control replaces the one without, there are two
     box = canvas.bounding_box()
     assert box is not None
     canvas.click(position={"x": x * box["width"] / 1280, "y": y * box["height"] / 800})
