@@ -33,6 +33,9 @@ ALLOWED: dict[str, set[str]] = {
     "server": CORE | {"orchestrator", "logs.base", "desks.base"},
 }
 
+SHARED = {"base", "choose", "__init__", "__pycache__", "prompt", "context", "thinking", "fallback"}
+"""What is no adapter in a family: its contract, who picks, and what adapters have in common."""
+
 
 def name_of(path: Path) -> str:
     parts = path.relative_to(SOURCE).with_suffix("").parts
@@ -76,7 +79,7 @@ def test_a_part_imports_only_what_it_may(path: Path) -> None:
 
 @pytest.mark.parametrize("family", ["logs", "brains", "desks", "engines"])
 def test_adapters_of_one_family_do_not_know_each_other(family: str) -> None:
-    adapters = {p.stem if p.is_file() else p.name for p in (SOURCE / family).iterdir()} - {"base", "choose", "__init__", "__pycache__"}
+    adapters = {p.stem if p.is_file() else p.name for p in (SOURCE / family).iterdir()} - SHARED
     for path in (SOURCE / family).rglob("*.py"):
         mine = path.relative_to(SOURCE / family).parts[0].removesuffix(".py")
         if mine in adapters:

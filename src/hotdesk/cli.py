@@ -35,8 +35,13 @@ _err = Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of all sessions. Default: the platform's data folder.", show_default=False)]
 DesksOption = Annotated[str | None, typer.Option("--desks", help="local or pretend.", show_default=False)]
-BrainOption = Annotated[str | None, typer.Option("--brain", help="Who thinks for the agents: rehearsal.", show_default=False)]
-PlannerOption = Annotated[str | None, typer.Option("--planner", help="Who plans: rehearsal.", show_default=False)]
+BrainOption = Annotated[
+    str | None,
+    typer.Option(
+        "--brain", help="Who thinks for the agents: dedalus:…, anthropic:MODEL, …, rehearsal (docs/configuration.md).", show_default=False
+    ),
+]
+PlannerOption = Annotated[str | None, typer.Option("--planner", help="Who plans: as --brain.", show_default=False)]
 
 
 def _version(wanted: bool) -> None:

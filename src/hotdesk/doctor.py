@@ -9,6 +9,7 @@ import sys
 
 from hotdesk.desks.base import Finding
 from hotdesk.desks.choose import choose_desks
+from hotdesk.models import check, chosen_brain, chosen_planner
 from hotdesk.serve import Parts, pages
 from hotdesk.settings import MindSettings
 
@@ -20,7 +21,15 @@ FREE = 2 << 30
 
 async def examine(parts: Parts) -> list[Finding]:
     """Every finding, the plain ones first, then the desks'."""
-    return [_python(), _page(), _data(parts), _port(parts), *_keys(parts.mind), *await choose_desks(parts.desk).check()]
+    return [
+        _python(),
+        _page(),
+        _data(parts),
+        _port(parts),
+        *_keys(parts.mind),
+        *await _minds(parts.mind),
+        *await choose_desks(parts.desk).check(),
+    ]
 
 
 def _python() -> Finding:
@@ -54,8 +63,21 @@ def _port(parts: Parts) -> Finding:
 
 
 def _keys(mind: MindSettings) -> list[Finding]:
-    keys = (("ANTHROPIC_API_KEY", mind.anthropic_key), ("DEDALUS_API_KEY", mind.dedalus_key), ("OPENAI_API_KEY", mind.openai_key))
-    return [
-        Finding(name, key is not None, "present" if key else "absent", "Without a key agents rehearse, by a script.", required=False)
-        for name, key in keys
-    ]
+    keys = {
+        "DEDALUS_API_KEY": mind.dedalus_key,
+        "ANTHROPIC_API_KEY": mind.anthropic_key,
+        "OPENAI_API_KEY": mind.openai_key,
+        "GOOGLE_API_KEY": mind.google_key,
+        "OPENROUTER_API_KEY": mind.openrouter_key,
+    }
+    return [Finding(name, True, "present") if key else Finding(name, False, "absent", required=False) for name, key in keys.items()]
+
+
+async def _minds(mind: MindSettings) -> list[Finding]:
+    """Who was chosen and why, and whether they answer."""
+    found = []
+    for what, chosen in (("Planner", chosen_planner(mind)), ("Brain", chosen_brain(mind))):
+        answer = await check(chosen, mind)
+        seen = f"{chosen.label}. {chosen.why}" + ("" if chosen.rehearsal else f" {answer.says}")
+        found.append(Finding(what, answer.ok, seen, "Mend the key or the setting, or set HOTDESK_BRAIN=rehearsal."))
+    return found

@@ -9,6 +9,7 @@ import errno
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -27,16 +28,20 @@ from hotdesk.engines.local import LocalEngine
 from hotdesk.errors import BadInput, MissingRequirement
 from hotdesk.logs.base import Log, Logs
 from hotdesk.logs.sqlite import SqliteLogs
+from hotdesk.models import check, chosen_brain, chosen_planner
 from hotdesk.orchestrator import Orchestrator
 from hotdesk.orchestrator.choose import PLANNER_LABELS, choose_planner
-from hotdesk.orchestrator.sessions import Names
-from hotdesk.settings import DataSettings, DeskSettings, MindSettings, ServerSettings, SessionSettings, environment
+from hotdesk.orchestrator.sessions import Cast, Casting
+from hotdesk.settings import DataSettings, DeskSettings, MindSettings, ServerSettings, SessionSettings, environment, read
 
 if TYPE_CHECKING:
     from hotdesk.asgi import WebServer
     from hotdesk.server.parts import About
 
 __all__ = ["Machine", "Parts", "about", "machine", "notice", "serve"]
+
+TRUSTED = 300.0
+"""Seconds for which a model that answered is not asked again before a session."""
 
 EXAMPLES = (
     "Write a research paper about the rise of Dedalus Labs",
@@ -75,13 +80,30 @@ async def machine(parts: Parts) -> AsyncGenerator[Machine]:
     except OSError as error:
         raise MissingRequirement(f"The data folder {folder} cannot be made ({error.strerror}).", "Set HOTDESK_DATA_DIR.") from error
     logs, desks = SqliteLogs(folder), choose_desks(parts.desk)
-    choose_brain(parts.mind)  # a brain that cannot be had is said now, not by each worker
-    names = Names(parts.mind.planner, parts.mind.brain, parts.desk.desks, rehearsal=parts.mind.brain == "rehearsal")
-    orchestrator = Orchestrator(logs, _engine(parts, desks), choose_planner(parts.mind), names, parts.session, desks.destroy)
+    choose_brain(parts.mind)  # what cannot be had at all is said now, not at the first prompt
+    choose_planner(parts.mind)
+    orchestrator = Orchestrator(logs, _engine(parts, desks), _casting(parts), parts.session, desks.destroy)
     await desks.sweep()
     await orchestrator.recover()
     async with orchestrator:
         yield Machine(orchestrator, logs, desks, parts)
+
+
+def _casting(parts: Parts) -> Casting:
+    """Who works a session. A model is asked for a word before it is trusted with one, and then not again for `TRUSTED` seconds."""
+    answered: dict[str, float] = {}
+
+    async def cast(planner: str | None, brain: str | None) -> Cast:
+        mind = read(MindSettings, planner=planner or parts.mind.planner, brain=brain or parts.mind.brain)
+        for chosen in dict.fromkeys((mind.planner, mind.brain)):
+            if answered.get(chosen, -TRUSTED) + TRUSTED < time.monotonic():
+                found = await check(chosen, mind)
+                if not found.ok:
+                    raise MissingRequirement(found.says, "Nothing was begun.")
+                answered[chosen] = time.monotonic()
+        return Cast(choose_planner(mind), mind.planner, mind.brain, parts.desk.desks, rehearsal=mind.brain == "rehearsal")
+
+    return cast
 
 
 def _engine(parts: Parts, desks: Desks) -> Engine:
@@ -103,7 +125,8 @@ def notice(parts: Parts) -> str | None:
         return None
     return (
         "This is a rehearsal: agents work at real desktops, but by a script, without a model. "
-        "To give them a mind, set a key (ANTHROPIC_API_KEY or DEDALUS_API_KEY) in the environment or in .env and start Hotdesk again."
+        "To give them a mind, set a key (DEDALUS_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY or GOOGLE_API_KEY) in the environment or in "
+        ".env and start Hotdesk again."
     )
 
 
@@ -114,8 +137,8 @@ def about(parts: Parts) -> About:
     mind, desk, most = parts.mind, parts.desk.desks, parts.session.max_agents
     return About(
         version=__version__,
-        planner=Part(name=mind.planner, label=PLANNER_LABELS[mind.planner]),
-        brain=BrainAbout(name=mind.brain, label=BRAIN_LABELS[mind.brain], rehearsal=mind.brain == "rehearsal"),
+        planner=Part(name=mind.planner, label=PLANNER_LABELS[mind.planner], why=chosen_planner(mind).why),
+        brain=BrainAbout(name=mind.brain, label=BRAIN_LABELS[mind.brain], why=chosen_brain(mind).why, rehearsal=mind.brain == "rehearsal"),
         desks=Part(name=desk, label=DESK_LABELS[desk]),
         notice=notice(parts),
         agents=AgentsAbout(default=min(3, most), max=most),
@@ -190,7 +213,8 @@ async def _stop_on_signal(server: WebServer) -> None:
 def describe(parts: Parts) -> list[str]:
     """What is in use, a line each, for the command line."""
     lines = [
-        f"Planner: {PLANNER_LABELS[parts.mind.planner]}. Brain: {BRAIN_LABELS[parts.mind.brain]}.",
+        f"Planner: {PLANNER_LABELS[parts.mind.planner]}. {chosen_planner(parts.mind).why}",
+        f"Brain: {BRAIN_LABELS[parts.mind.brain]}. {chosen_brain(parts.mind).why}",
         f"Desks: {DESK_LABELS[parts.desk.desks]} ({parts.desk.size}, internet: {parts.desk.internet}).",
     ]
     return [*lines, words] if (words := notice(parts)) else lines

@@ -7,17 +7,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hotdesk.errors import BadInput
 
-__all__ = ["DataSettings", "DeskSettings", "MindSettings", "ServerSettings", "SessionSettings", "environment", "read"]
+__all__ = [
+    "BRAIN_MODELS",
+    "PLANNER_MODEL",
+    "DataSettings",
+    "DeskSettings",
+    "MindSettings",
+    "ServerSettings",
+    "SessionSettings",
+    "environment",
+    "read",
+]
 
 _CONFIG = SettingsConfigDict(env_prefix="HOTDESK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+
+BRAIN_MODELS = {
+    "dedalus": "dedalus:anthropic/claude-sonnet-5-5",
+    "anthropic": "anthropic:claude-sonnet-5-5",
+    "openai": "openai:gpt-5.6-terra",
+    "google": "google:gemini-3.8-flash",
+}
+"""The model an agent thinks with when only a key says which vendor, in the order of preference: good at desktops, not the dearest."""
+PLANNER_MODEL = "anthropic:claude-opus-5-5"
+"""The model that plans when nothing else is said and there is a key for it: a plan is one call, and all else rests on it."""
 
 
 class DataSettings(BaseSettings):
@@ -69,6 +90,14 @@ class SessionSettings(BaseSettings):
     """Steps an agent may take in one attempt at one task."""
     attempts: Annotated[int, Field(ge=1, le=10)] = 2
     """Attempts at one task, the first included."""
+    max_minutes: Annotated[float | None, Field(gt=0)] = None
+    """Minutes a session may take; then it is stopped, and keeps what it has. Default: no bound, as with the two below."""
+    max_tokens: Annotated[int | None, Field(gt=0)] = None
+    """Tokens, in and out, a session's models may take."""
+    max_dollars: Annotated[float | None, Field(gt=0)] = None
+    """US dollars a session's models may cost, as far as their prices are known."""
+    task_minutes: Annotated[float | None, Field(gt=0)] = 30
+    """Minutes of work one attempt at one task may take; time that a person holds the agent up does not count."""
     prompt_chars: Annotated[int, Field(ge=1)] = 20_000
     """Longest prompt that is taken."""
     settle_cap: Annotated[float, Field(ge=0, le=60)] = 3.0
@@ -110,18 +139,74 @@ class MindSettings(BaseSettings):
 
     model_config = _CONFIG
 
-    planner: str = "rehearsal"
-    """Who breaks the prompt into tasks."""
-    brain: str = "rehearsal"
-    """Who decides an agent's next actions."""
+    planner: str = Field(default=None, validate_default=False)  # type: ignore[assignment] # never None: `_choose` sees to it
+    """Who breaks the prompt into tasks: as HOTDESK_BRAIN, or `one` (the prompt is the task). Unset: Claude if its key is there,
+    otherwise the same model as the agents'."""
+    brain: str = Field(default=None, validate_default=False)  # type: ignore[assignment] # never None: `_choose` sees to it
+    """Who decides an agent's next actions: `dedalus:provider/model`, `anthropic:model`, `openai:model`, `google:model`,
+    `openrouter:model`, `ollama:model`, `compatible:model` (any server that speaks OpenAI's protocol, at HOTDESK_BASE_URL), or
+    `rehearsal`. Several with commas between: a later one steps in when an earlier one cannot. Unset: by the key that is there:
+    Dedalus, then Claude, OpenAI, Google; without a key the rehearsal."""
     rehearsal_pace: Annotated[float, Field(ge=0, le=10)] = 1.0
     """How slowly the rehearsal thinks: 1 is made to be watched, 0 does not wait at all."""
+    thinking: bool = True
+    """Whether models that can think before they answer do so, and are shown thinking."""
+    base_url: str | None = None
+    """Where the server of `compatible:model` is, with its version (http://127.0.0.1:8080/v1)."""
+    api_key: SecretStr | None = None
+    """Key of the server at HOTDESK_BASE_URL, if it wants one."""
+    dedalus_mcp_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    """MCP servers that Dedalus runs on its side for its models (owner/server or an https address), comma between."""
     anthropic_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
-    """Anthropic's key. Not used yet: models come next."""
+    """Anthropic's key."""
     dedalus_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DEDALUS_API_KEY"))
-    """Dedalus Labs' key. Not used yet."""
+    """Dedalus Labs' key."""
     openai_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENAI_API_KEY"))
-    """OpenAI's key. Not used yet."""
+    """OpenAI's key."""
+    google_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY"))
+    """Google's key for Gemini; GEMINI_API_KEY does too."""
+    openrouter_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("OPENROUTER_API_KEY"))
+    """OpenRouter's key."""
+    anthropic_url: str | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_BASE_URL"))
+    """Another address for Anthropic's API, a proxy's say. Ends before /v1."""
+    dedalus_url: str | None = Field(default=None, validation_alias=AliasChoices("DEDALUS_BASE_URL"))
+    """Another address for Dedalus' API. Ends before /v1."""
+    openai_url: str | None = Field(default=None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
+    """Another address for OpenAI's API. Ends with /v1."""
+    google_url: str | None = Field(default=None, validation_alias=AliasChoices("GOOGLE_GEMINI_BASE_URL"))
+    """Another address for Gemini's API. Ends before its version."""
+    openrouter_url: str | None = Field(default=None, validation_alias=AliasChoices("OPENROUTER_BASE_URL"))
+    """Another address for OpenRouter's API. Ends with /v1."""
+    ollama_url: str = Field(default="http://127.0.0.1:11434/v1", validation_alias=AliasChoices("OLLAMA_BASE_URL"))
+    """Where Ollama is. Ends with /v1."""
+
+    @field_validator("dedalus_mcp_servers", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _list(value)
+
+    _left_open: frozenset[str] = frozenset()
+
+    @model_validator(mode="after")
+    def _choose(self) -> Self:
+        """What was left open is chosen by the keys; `hotdesk.models` says why."""
+        self._left_open = frozenset(name for name in ("brain", "planner") if not getattr(self, name))
+        if not self.brain:
+            keyed = (model for vendor, model in BRAIN_MODELS.items() if self.has_key(vendor))
+            self.__dict__["brain"] = next(keyed, "rehearsal")
+        if not self.planner:
+            alone = self.brain in ("nobody", "rehearsal")
+            self.__dict__["planner"] = "rehearsal" if alone else PLANNER_MODEL if self.has_key("anthropic") else self.brain
+        return self
+
+    def left_open(self, name: Literal["brain", "planner"]) -> bool:
+        """Whether nobody said who it is, so that the keys chose."""
+        return name in self._left_open
+
+    def has_key(self, vendor: str) -> bool:
+        """Whether there is a key for `vendor`."""
+        key: SecretStr | None = getattr(self, f"{vendor}_key", None)
+        return key is not None and bool(key.get_secret_value())
 
 
 def _list(value: Any) -> Any:

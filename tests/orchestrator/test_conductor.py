@@ -18,18 +18,18 @@ from hotdesk.logs.memory import MemoryLogs
 from hotdesk.logs.sqlite import SqliteLogs
 from hotdesk.orchestrator import Orchestrator
 from hotdesk.orchestrator.planner import Plan, PlannedTask, Planner
-from hotdesk.orchestrator.sessions import Names
+from hotdesk.orchestrator.sessions import Cast
 from hotdesk.settings import SessionSettings
 from hotdesk.whiteboard import Whiteboard, fold, fold_all
 
 WAIT = 20.0
-NAMES = Names("test", "test", "test", rehearsal=False)
 
 
 class Planned(Planner):
     name = "test"
 
     def __init__(self, *tasks: PlannedTask, then: Callable[[Whiteboard, str], Sequence[PlannedTask]] = lambda *_: ()) -> None:
+        super().__init__()
         self._tasks = tasks
         self._then = then
 
@@ -78,7 +78,10 @@ async def orchestrator(logs: Logs, planner: Planner, work: Work, **settings: Any
     async def clear(desk: str) -> None:
         cleared.append(desk)
 
-    async with Orchestrator(logs, InprocessEngine(work), planner, NAMES, SessionSettings(**settings), clear) as running:
+    async def casting(_: str | None, __: str | None) -> Cast:
+        return Cast(planner, "test", "test", "test", rehearsal=False)
+
+    async with Orchestrator(logs, InprocessEngine(work), casting, SessionSettings(**settings), clear) as running:
         running.cleared = cleared  # type: ignore[attr-defined]
         yield running
 

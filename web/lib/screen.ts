@@ -34,6 +34,7 @@ interface Line {
   rfb: RFB | null;
   connected: boolean;
   mount: HTMLDivElement;
+  canvas: HTMLCanvasElement | null;
 }
 
 export class Screen {
@@ -41,6 +42,8 @@ export class Screen {
   private next: Line | null = null;
   private url: string | null = null;
   private options: ScreenOptions = { viewOnly: true, quality: 6, compression: 2 };
+  /** The last picture of a connection that was lost, until there is another. */
+  private ghost: HTMLCanvasElement | null = null;
   private attempt = 0;
   private turn = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -68,6 +71,7 @@ export class Screen {
     clearTimeout(this.timer);
     this.drop("next");
     this.drop("front");
+    this.haunt(null);
     this.onState("off");
   }
 
@@ -120,7 +124,7 @@ export class Screen {
     const mount = document.createElement("div");
     mount.style.cssText = "position:absolute;inset:0;opacity:0";
     this.host.append(mount);
-    const line: Line = { socket: new WebSocket(url, ["binary"]), rfb: null, connected: false, mount };
+    const line: Line = { socket: new WebSocket(url, ["binary"]), rfb: null, connected: false, mount, canvas: null };
     this.next = line;
     line.socket.addEventListener("open", () => {
       if (this.next === line) this.speak(line, Client, options);
@@ -155,6 +159,8 @@ export class Screen {
     if (this.next !== line) return;
     this.next = null;
     this.drop("front");
+    this.haunt(null);
+    line.canvas = line.mount.querySelector("canvas");
     this.front = line;
     this.attempt = 0;
     line.mount.style.opacity = "1";
@@ -166,12 +172,21 @@ export class Screen {
     line.mount.remove();
     if (this.front === line) {
       this.front = null;
+      this.haunt(line.canvas);
       this.onState("reconnecting");
       if (!this.next) this.retry();
     } else if (this.next === line) {
       this.next = null;
       this.retry();
     }
+  }
+
+  private haunt(canvas: HTMLCanvasElement | null): void {
+    this.ghost?.remove();
+    this.ghost = canvas;
+    if (!canvas) return;
+    canvas.style.cssText = "position:absolute;inset:0;width:100%;height:100%;opacity:.5;filter:grayscale(.75)";
+    this.host.prepend(canvas);
   }
 
   private retry(): void {

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from hotdesk.errors import BrainError
+
 __all__ = [
     "Brain",
     "Decision",
@@ -27,6 +29,7 @@ __all__ = [
     "Tool",
     "ToolCall",
     "Turn",
+    "Unavailable",
     "Usage",
     "Waiting",
 ]
@@ -149,10 +152,22 @@ Piece = Reasoning | Waiting | Decision
 """What `think` streams."""
 
 
+class Unavailable(BrainError):
+    """The model cannot be had now; another may be. `usage`: what was spent on it before that was clear."""
+
+    def __init__(self, sentence: str, usage: Sequence[Usage] = ()) -> None:
+        super().__init__(sentence)
+        self.usage = tuple(usage)
+
+
 class Brain(ABC):
     """Who decides an agent's next actions."""
 
     name: ClassVar[str]
+
+    def prepare(self) -> None:
+        """Import what `think` will need; may take seconds, is called in a thread while the desk opens."""
+        return
 
     @abstractmethod
     def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncIterator[Piece]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import anyio
 from anyio.abc import TaskGroup
@@ -30,6 +31,9 @@ __all__ = ["Conductor", "close", "desk_of"]
 NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Claude", "Frances", "Tim", "Hedy", "Dennis", "Karen", "Linus")
 SHUTDOWN = 5.0
 """Seconds the last words (lost agents, the summary) may take once a session is being cancelled."""
+
+SUMMING = 90.0
+"""Seconds the planner may take to sum up before the plain summary stands alone."""
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +56,8 @@ class Conductor:
         self._pending = 0
         """Plans and reviews under way: the session is not over while there is one."""
         self._ending = False
+        self._summed: str | None = None
+        self._summing = False
         self._deciding = anyio.Lock()
 
     async def conduct(self) -> None:
@@ -101,6 +107,8 @@ class Conductor:
             plan = await self._planner.plan(created.prompt, created.agents)
         except HotdeskError as error:
             plan = Plan(f"No plan could be made ({error}), so the prompt is one task.", [])
+        finally:
+            await self._say_spent("plan")
         planned = checked(plan.tasks, (), created.limits.tasks)
         if not planned:
             planned = [PlannedTask(created.prompt.strip()[:80], created.prompt)]
@@ -113,6 +121,8 @@ class Conductor:
         except HotdeskError:
             logger.warning("The planner could not review %s.", task, exc_info=True)
             more = ()
+        finally:
+            await self._say_spent("review")
         count = len(self._board.tasks)
         planned = checked(more, tuple(self._board.tasks), self._board.limits.tasks - count)
         self._pending -= 1
@@ -120,6 +130,23 @@ class Conductor:
             await self._say(*self._created(planned, count))
         else:
             await self._decide(tasks)
+
+    async def _say_spent(self, what: Literal["plan", "review", "summary"]) -> None:
+        used, self._planner.usage = self._planner.usage, []
+        for usage in used:
+            spending = ev.Spending(model=usage.model, input=usage.input, cached=usage.cached, output=usage.output, dollars=usage.dollars)
+            await self._say(ev.SessionSpent(what=what, spending=spending))
+
+    async def _sum_up(self, board: Whiteboard, tasks: TaskGroup) -> None:
+        """Let the planner say what it came to, once everything is over."""
+        with anyio.move_on_after(SUMMING):
+            try:
+                self._summed = await self._planner.summary(board)
+            except HotdeskError:
+                logger.warning("The planner could not sum up.", exc_info=True)
+        self._summed = self._summed or ""
+        await self._say_spent("summary")
+        await self._decide(tasks)
 
     @staticmethod
     def _created(planned: list[PlannedTask], count: int) -> list[ev.Event]:
@@ -138,6 +165,13 @@ class Conductor:
             if self._board.last < self._appended or self._board.status in ("planning", "complete"):
                 return
             said, hired = self._next(self._board)
+            if not said and not self._pending and is_over(self._board):
+                if self._summed is None:
+                    if not self._summing:
+                        self._summing = True
+                        tasks.start_soon(self._sum_up, self._board, tasks)
+                    return
+                said = [self._end(self._board)]
             if said:
                 await self._say(*said)
             for agent in hired:
@@ -155,11 +189,12 @@ class Conductor:
         said += [ev.AgentHired(agent=agent, name=_name(agent), engine=self._engine.name) for agent in hired]
         if not self._pending:
             said += [ev.AgentDismissed(agent=agent, reason="No work remains.") for agent in superfluous(board)]
-            if not said and is_over(board):
-                interrupted = board.stop_reason == SERVER_STOPS
-                summary = summarise(board, time.time(), interrupted)
-                said.append(ev.SessionComplete(outcome=outcome(board, interrupted), summary=summary))
         return said, hired
+
+    def _end(self, board: Whiteboard) -> ev.SessionComplete:
+        interrupted = board.stop_reason == SERVER_STOPS
+        summary = summarise(board, time.time(), interrupted, self._summed or "")
+        return ev.SessionComplete(outcome=outcome(board, interrupted), summary=summary)
 
     async def _employ(self, agent: str) -> None:
         """Have one worker from its placing to its end, whatever that is."""

@@ -36,15 +36,13 @@ class Plan:
 
 
 class Planner(ABC):
-    """Breaks a prompt into tasks."""
+    """Breaks a prompt into tasks. One planner serves one session."""
 
     name: ClassVar[str]
 
-    @property
-    def usage(self) -> list[Usage]:
-        """What the planner's model calls took since somebody last emptied the list."""
-        found: list[Usage] = self.__dict__.setdefault("_usage", [])
-        return found
+    def __init__(self) -> None:
+        self.usage: list[Usage] = []
+        """What its model calls have taken since somebody last looked, who empties it."""
 
     @abstractmethod
     async def plan(self, prompt: str, agents: int) -> Plan:

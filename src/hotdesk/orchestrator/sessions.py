@@ -26,7 +26,7 @@ from hotdesk.orchestrator.planner import Planner
 from hotdesk.settings import SessionSettings
 from hotdesk.whiteboard import fold_all
 
-__all__ = ["Orchestrator"]
+__all__ = ["Cast", "Casting", "Orchestrator"]
 
 STOPPING = GRACE + 4.0
 """Seconds all sessions have to end in order when the orchestrator is left."""
@@ -38,13 +38,19 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """What a session's first event says about who works it."""
+class Cast:
+    """Who works one session: its planner, and the names that its first event says."""
 
-    planner: str
-    brain: str
-    desks: str
+    planner: Planner
+    planner_name: str
+    brain_name: str
+    desks_name: str
     rehearsal: bool
+
+
+Casting = Callable[[str | None, str | None], Awaitable[Cast]]
+"""Given what the person chose as planner and brain (None: what the settings say), who works the session. Raises `BadInput` for a name
+that cannot be, `MissingRequirement` with a sentence where a key is missing or wrong: before any desk is opened."""
 
 
 class Orchestrator:
@@ -52,16 +58,14 @@ class Orchestrator:
         self,
         logs: Logs,
         engine: Engine,
-        planner: Planner,
-        names: Names,
+        casting: Casting,
         settings: SessionSettings,
         clear: Callable[[str], Awaitable[object]],
     ) -> None:
         """`clear(desk_id)` destroys a desk that a lost worker may have left."""
         self._logs = logs
         self._engine = engine
-        self._planner = planner
-        self._names = names
+        self._casting = casting
         self._settings = settings
         self._clear = clear
         self._tasks: TaskGroup = anyio.create_task_group()
@@ -91,8 +95,8 @@ class Orchestrator:
                 await log.append(ev.SessionStopping(reason=SERVER_STOPS, by="server"))
             await over.wait()
 
-    async def submit(self, prompt: str, agents: int) -> str:
-        """Begin a session; returns its id once its first event is in the log. Raises `BadInput`, `LogError`."""
+    async def submit(self, prompt: str, agents: int, planner: str | None = None, brain: str | None = None) -> str:
+        """Begin a session; returns its id once its first event is in the log. Raises `BadInput`, `MissingRequirement`, `LogError`."""
         text, most = prompt.strip(), self._settings.prompt_chars
         if not text:
             raise BadInput("The prompt is empty. Say what you want done.")
@@ -102,6 +106,7 @@ class Orchestrator:
             raise BadInput("The prompt has a null character in it, which is no text.")
         if not 1 <= agents <= self._settings.max_agents:
             raise BadInput(f"A session has 1 to {self._settings.max_agents} agents, not {agents}.")
+        cast = await self._casting(planner, brain)
         session = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         log = await self._logs.create(session)
         try:
@@ -109,10 +114,10 @@ class Orchestrator:
                 ev.SessionCreated(
                     prompt=text,
                     agents=agents,
-                    planner=self._names.planner,
-                    brain=self._names.brain,
-                    desks=self._names.desks,
-                    rehearsal=self._names.rehearsal,
+                    planner=cast.planner_name,
+                    brain=cast.brain_name,
+                    desks=cast.desks_name,
+                    rehearsal=cast.rehearsal,
                     limits=ev.Limits(
                         steps=self._settings.max_steps,
                         attempts=self._settings.attempts,
@@ -129,14 +134,14 @@ class Orchestrator:
             await log.aclose()
             raise
         self._conducting[session] = anyio.Event()
-        self._tasks.start_soon(self._conduct, log)
+        self._tasks.start_soon(self._conduct, log, cast.planner)
         return session
 
-    async def _conduct(self, log: Log) -> None:
+    async def _conduct(self, log: Log, planner: Planner) -> None:
         """One session from here to its end; what goes wrong in it is its own affair."""
         try:
             async with log:
-                await Conductor(log, self._engine, self._planner, self._clear).conduct()
+                await Conductor(log, self._engine, planner, self._clear).conduct()
         except Exception:
             logger.exception("Session %s ended with an error.", log.session)
         finally:

@@ -17,8 +17,9 @@ def outcome(board: Whiteboard, interrupted: bool = False) -> Outcome:
     return "stopped" if board.status == "stopping" else "failed"
 
 
-def summarise(board: Whiteboard, now: float, interrupted: bool = False) -> Summary:
-    """What came of the session, at the time `now` (seconds since the epoch)."""
+def summarise(board: Whiteboard, now: float, interrupted: bool = False, words: str = "") -> Summary:
+    """What came of the session, at the time `now` (seconds since the epoch). `words` are the planner's: they stand after the plain facts,
+    which they cannot replace."""
     tasks = tuple(_task(board, task) for task in board.tasks.values())
     agents = tuple(
         SummaryAgent(
@@ -32,7 +33,7 @@ def summarise(board: Whiteboard, now: float, interrupted: bool = False) -> Summa
     )
     kept = tuple(artifact for task in tasks for artifact in task.artifacts)
     return Summary(
-        text=_text(board, tasks, len(kept), interrupted),
+        text="\n\n".join(part for part in (_text(board, tasks, len(kept), interrupted), words) if part),
         tasks=tasks,
         agents=agents,
         artifacts=kept,

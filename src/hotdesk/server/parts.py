@@ -27,6 +27,8 @@ class Part(BaseModel):
 
     name: str
     label: str
+    why: str = ""
+    """Why this one, in a sentence."""
 
 
 class BrainAbout(Part):

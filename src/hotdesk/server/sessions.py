@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from hotdesk.events import AnyEvent, Event
 from hotdesk.logs.base import Logs
@@ -36,6 +36,10 @@ class NewSession(BaseModel):
     prompt: str
     agents: int | None = None
     """How many agents to have at work; the server's default if left out."""
+    planner: Annotated[str | None, Field(max_length=500)] = None
+    """Who plans this session, as HOTDESK_PLANNER; what the server uses if left out."""
+    brain: Annotated[str | None, Field(max_length=500)] = None
+    """Who thinks for its agents, as HOTDESK_BRAIN; what the server uses if left out."""
 
 
 class SessionId(BaseModel):
@@ -67,7 +71,9 @@ async def about(parts: Use) -> About:
 @router.post("/api/sessions", status_code=201, tags=["sessions"])
 async def begin(parts: Use, new: NewSession, response: Response) -> SessionId:
     """Begin a session with a prompt."""
-    session = await parts.orchestrator.submit(new.prompt, parts.about.agents.default if new.agents is None else new.agents)
+    session = await parts.orchestrator.submit(
+        new.prompt, parts.about.agents.default if new.agents is None else new.agents, new.planner, new.brain
+    )
     response.headers["Location"] = f"/session/{session}/"
     return SessionId(id=session)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -19,7 +19,22 @@ import anyio
 import anyio.to_thread
 
 from hotdesk import events as ev
-from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Picture, Reasoning, Result, Tool, ToolCall, Turn, Waiting
+from hotdesk.brains.base import (
+    Brain,
+    Decision,
+    Entry,
+    Given,
+    Note,
+    Picture,
+    Reasoning,
+    Result,
+    Tool,
+    ToolCall,
+    Turn,
+    Unavailable,
+    Usage,
+    Waiting,
+)
 from hotdesk.desks.base import Desk, DeskOptions, Desks
 from hotdesk.errors import BrainError, DeskError, alone
 from hotdesk.logs.base import Log
@@ -88,7 +103,7 @@ async def _at_a_desk(log: Log, agent: str, equipment: Equipment, inbox: Inbox, b
     """Everything between opening the desk and its destruction; returns why the work is over."""
     desk_id = f"{log.session}-{agent}"
     with alone():
-        async with _importing_tools(), equipment.desks.open(desk_id, equipment.options) as desk:
+        async with _importing(equipment.brain), equipment.desks.open(desk_id, equipment.options) as desk:
             await log.append(
                 ev.AgentReady(
                     agent=agent,
@@ -109,10 +124,11 @@ async def _at_a_desk(log: Log, agent: str, equipment: Equipment, inbox: Inbox, b
 
 
 @asynccontextmanager
-async def _importing_tools() -> AsyncGenerator[None]:
+async def _importing(brain: Brain) -> AsyncGenerator[None]:
     """Import what takes longer than opening a desk while the desk opens."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(anyio.to_thread.run_sync, _import_tools)
+        tasks.start_soon(anyio.to_thread.run_sync, brain.prepare)
         yield
 
 
@@ -166,6 +182,9 @@ class _Seat:
         decision = Decision(failed="")
         try:
             decision = await self._while_it_is_mine(task)
+        except Unavailable as error:
+            await self._count(task, error.usage)
+            decision = Decision(failed=str(error))
         except (BrainError, DeskError) as error:
             decision = Decision(failed=str(error))
         if decision.failed == "" and not self._inbox.over:
@@ -266,12 +285,16 @@ class _Seat:
                         await self._say(task, says)
         if decision is None:
             raise BrainError("The brain stopped without a decision.")
-        for usage in decision.usage:
-            spending = ev.Spending(model=usage.model, input=usage.input, cached=usage.cached, output=usage.output, dollars=usage.dollars)
-            await self._log.append(ev.AgentSpent(agent=self._agent, task=task.id, step=self._door.step, spending=spending))
+        await self._count(task, decision.usage)
         self._door.think_ms = round((time.perf_counter() - began) * 1000, 3)
         history.append(Turn(stream.text, decision.calls))
         return decision
+
+    async def _count(self, task: TaskState, usages: Sequence[Usage]) -> None:
+        """What model calls took, into the log."""
+        for usage in usages:
+            spending = ev.Spending(model=usage.model, input=usage.input, cached=usage.cached, output=usage.output, dollars=usage.dollars)
+            await self._log.append(ev.AgentSpent(agent=self._agent, task=task.id, step=self._door.step, spending=spending))
 
     async def _say(self, task: TaskState, says: str) -> None:
         """A line in the action log that is no deed."""

@@ -46,7 +46,19 @@ async def test_no_process_inside_shows_a_path_of_the_host(desk: Desk, run_dir: P
 
 
 async def test_the_hosts_files_are_not_there(desk: Desk, run_dir: Path) -> None:
-    for path in (Path.home(), Path(__file__).parents[3], run_dir, "/root", "/etc/shadow", "/var/log", "/opt", "/srv", "/mnt", "/boot", "/sys"):
+    for path in (
+        Path.home(),
+        Path(__file__).parents[3],
+        run_dir,
+        "/root",
+        "/etc/shadow",
+        "/var/log",
+        "/opt",
+        "/srv",
+        "/mnt",
+        "/boot",
+        "/sys",
+    ):
         assert await shell(desk, f"ls -A {path} 2>/dev/null") == "", path
     assert await shell(desk, "ls -A /home /usr/local") == "/home:\nuser\n\n/usr/local:\n"
     assert await shell(desk, "find / -xdev -maxdepth 3 -name '*hotdesk*' -not -path '/etc/hotdesk*' -not -path '/proc/*'") == ""

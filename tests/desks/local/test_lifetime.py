@@ -37,7 +37,10 @@ OWNER = """
     anyio.run(main)
 """
 
-MODES = ["none", pytest.param("full", marks=pytest.mark.skipif(bool(network.tun_problem()) or not shutil.which("pasta"), reason="no pasta"))]
+MODES = [
+    "none",
+    pytest.param("full", marks=pytest.mark.skipif(bool(network.tun_problem()) or not shutil.which("pasta"), reason="no pasta")),
+]
 
 
 def start_owner(run_dir: Path, internet: str = "none") -> subprocess.Popen[str]:

@@ -94,7 +94,9 @@ async def test_abstract_sockets_of_the_host_are_out_of_reach_with_full_internet(
             assert "refused" in (await desk.run(f'/usr/bin/python3 -c "{program}"')).stderr
 
 
-async def test_without_pasta_a_desk_with_full_internet_is_refused_with_the_remedy(desks: LocalDesks, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_pasta_a_desk_with_full_internet_is_refused_with_the_remedy(
+    desks: LocalDesks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(network.shutil, "which", lambda _: None)
     with pytest.raises(DeskUnavailable, match="HOTDESK_INTERNET=none"):
         async with desks.open("d1", DeskOptions(internet="full")):
@@ -177,12 +179,14 @@ async def test_an_allow_list_lets_through_its_domains_and_nothing_else(run_dir: 
 
 
 _TALK = (
-    "/usr/bin/python3 -c 'import socket, sys; s = socket.create_connection((\"127.0.0.1\", 3128)); s.sendall(sys.stdin.buffer.read());"
+    '/usr/bin/python3 -c \'import socket, sys; s = socket.create_connection(("127.0.0.1", 3128)); s.sendall(sys.stdin.buffer.read());'
     ' print(b"".join(iter(lambda: s.recv(9999), b"")).decode())\''
 )
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "::ffff:127.0.0.1", "0.0.0.0", "fe80::1"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "::ffff:127.0.0.1", "0.0.0.0", "fe80::1"]
+)
 async def test_an_allowed_name_cannot_lead_to_this_machine_or_its_network(run_dir: Path, address: str) -> None:
     async def resolve(_: str, __: int) -> list[str]:
         return [address]

@@ -73,7 +73,16 @@ async def test_the_clipboard_is_as_it_was_after_a_paste(desk: Desk) -> None:
     await desk.write_file("a.txt", "from the user ü".encode())
     await desk.open("a.txt")
     await desk.settle(WAIT)
-    await desk.act([Press(key="ctrl+a"), Press(key="ctrl+c"), Press(key="ctrl+End"), Write(text=f" {MIXED} "), Press(key="ctrl+v"), Press(key="ctrl+s")])
+    await desk.act(
+        [
+            Press(key="ctrl+a"),
+            Press(key="ctrl+c"),
+            Press(key="ctrl+End"),
+            Write(text=f" {MIXED} "),
+            Press(key="ctrl+v"),
+            Press(key="ctrl+s"),
+        ]
+    )
     wanted = f"from the user ü {MIXED} from the user ü"
     assert await eventually(content_of(desk, "a.txt"), lambda seen: seen == wanted) == wanted
 

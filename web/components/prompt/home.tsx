@@ -23,11 +23,16 @@ export function Home() {
       <main className="flex-1">
         {/* The input begins at 36 % of the height, so that it stands in the middle third of any window. */}
         <div className="mx-auto w-full max-w-2xl px-4 pb-14 sm:px-6">
-          <h1 className="flex min-h-[calc(36dvh-3.5rem)] items-end justify-center pt-4 pb-6 text-balance text-center font-semibold text-[1.75rem] leading-tight tracking-[-0.025em] sm:text-[2.1rem]">
-            What should your agents do?
-          </h1>
+          <div className="flex min-h-[calc(36dvh-3.5rem)] flex-col items-center justify-end gap-2.5 pt-4 pb-6">
+            <h1 className="text-balance text-center font-semibold text-[1.75rem] leading-tight tracking-[-0.025em] sm:text-[2.1rem]">
+              What should your agents do?
+            </h1>
+            <p className="max-w-lg text-balance text-center text-[15px] text-muted-foreground leading-relaxed">
+              Your prompt becomes tasks, every task an agent at its own Linux desktop. Watch them live, and step in whenever you like.
+            </p>
+          </div>
           <PromptForm about={about} />
-          <div className="mt-5 flex flex-col gap-4 border-t pt-4">
+          <div className="mt-5 flex min-h-56 flex-col gap-4 border-t pt-4 sm:min-h-36">
             {error ? (
               <div role="alert" className="flex flex-wrap items-center justify-between gap-3 rounded-lg px-3.5 py-2.5 text-sm tint-bad">
                 <span className="min-w-0 flex-1 break-words">{error}</span>

@@ -111,7 +111,7 @@ export function PromptForm({ about, go = (path) => window.location.assign(path) 
           autoFocus
           aria-invalid={error !== null || tooLong}
           aria-describedby={error || tooLong ? "prompt-error" : undefined}
-          placeholder="Describe the outcome you want. Hotdesk splits it into tasks and puts an agent at a desk for each."
+          placeholder="Describe the outcome you want…"
           className="thin-scroll field-sizing-content block max-h-[40dvh] min-h-24 w-full resize-none rounded-t-2xl bg-transparent px-4.5 pt-4 pb-2 text-base leading-relaxed outline-none placeholder:text-muted-foreground"
         />
         <div className="flex flex-wrap items-center justify-between gap-x-3 gap-y-2 px-3 pb-3">

@@ -1,19 +1,22 @@
 "use client";
 
+import { lazy, Suspense, useState } from "react";
 import { OutcomeBadge } from "@/components/sessions/outcome-badge";
 import { Logo } from "@/components/shell/logo";
 import { ThemeToggle } from "@/components/shell/theme-toggle";
-import { Dialog, DialogContent, DialogTitle, DialogTrigger } from "@/components/ui/dialog";
 import { useNow } from "@/hooks/use-now";
 import { useSession } from "@/hooks/use-session";
 import { clock } from "@/lib/format";
 import { ConnectionState } from "./connection-state";
-import { ShortcutsDialog } from "./shortcuts-dialog";
+import { ShortcutsButton } from "./shortcuts-button";
 import { StopButton } from "./stop-button";
+
+const PromptDialog = lazy(() => import("./prompt-dialog"));
 
 /** What was asked, how it stands, how long it has taken, and the way to end it. */
 export function SessionHeader() {
   const board = useSession((state) => state.board);
+  const [reading, setReading] = useState(false);
   const complete = board.status === "complete";
   const completed = Object.values(board.tasks).filter(({ status }) => status === "completed").length;
   return (
@@ -23,21 +26,21 @@ export function SessionHeader() {
       </a>
       <span aria-hidden="true" className="hidden h-5 w-px bg-border sm:block" />
       <h1 className="min-w-0 flex-1">
-        <Dialog>
-          <DialogTrigger
-            dir="auto"
-            title="Show the whole prompt"
-            className="block max-w-full truncate rounded-md px-1.5 py-1 text-left font-medium text-sm hover:bg-accent"
-          >
-            {board.prompt}
-          </DialogTrigger>
-          <DialogContent className="max-w-2xl" aria-describedby={undefined}>
-            <DialogTitle>The prompt</DialogTitle>
-            <p dir="auto" className="thin-scroll overflow-y-auto whitespace-pre-wrap break-words text-sm leading-relaxed">
-              {board.prompt}
-            </p>
-          </DialogContent>
-        </Dialog>
+        <button
+          type="button"
+          aria-haspopup="dialog"
+          onClick={() => setReading(true)}
+          dir="auto"
+          title="Show the whole prompt"
+          className="block max-w-full truncate rounded-md px-1.5 py-1 text-left font-medium text-sm hover:bg-accent"
+        >
+          {board.prompt}
+        </button>
+        {reading && (
+          <Suspense fallback={null}>
+            <PromptDialog prompt={board.prompt} onClose={() => setReading(false)} />
+          </Suspense>
+        )}
       </h1>
       <span className="hidden sm:flex">
         <OutcomeBadge status={board.status} outcome={board.outcome ?? null} completed={completed} />
@@ -46,7 +49,7 @@ export function SessionHeader() {
       <ConnectionState />
       {!complete && <StopButton />}
       <span className="flex shrink-0 items-center">
-        <ShortcutsDialog />
+        <ShortcutsButton />
         <ThemeToggle />
       </span>
     </header>

@@ -1,26 +1,33 @@
 "use client";
 
 import { CircleAlertIcon, LoaderCircleIcon, PlugZapIcon } from "lucide-react";
-import { type ReactNode, useEffect, useRef } from "react";
-import { AgentView } from "@/components/agents/agent-view";
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
 import { Logo } from "@/components/shell/logo";
 import { Message } from "@/components/shell/message";
-import { Summary } from "@/components/summary/summary";
 import { Button, buttonVariants } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tabs, TabsContent } from "@/components/ui/tabs";
-import { Whiteboard } from "@/components/whiteboard/whiteboard";
 import { useAnnouncements } from "@/hooks/use-announcements";
 import { SessionContext, useFollowedSession, useSession } from "@/hooks/use-session";
 import { useView, type View } from "@/hooks/use-view";
 import { explain } from "@/lib/api";
+import { keysAreTaken } from "@/lib/keys";
 import { toast } from "@/lib/notify";
 import { tabName } from "@/lib/tab";
 import { Overview } from "./overview";
 import { Progress } from "./progress";
 import { SessionHeader } from "./session-header";
-import { keysAreTaken } from "./shortcuts-dialog";
 import { ViewTabs } from "./view-tabs";
+
+/** The other views come after the overview is there, and before anybody can ask for them. */
+const views = {
+  agent: () => import("@/components/agents/agent-view").then(({ AgentView }) => ({ default: AgentView })),
+  whiteboard: () => import("@/components/whiteboard/whiteboard").then(({ Whiteboard }) => ({ default: Whiteboard })),
+  summary: () => import("@/components/summary/summary").then(({ Summary }) => ({ default: Summary })),
+};
+const AgentView = lazy(views.agent);
+const Whiteboard = lazy(views.whiteboard);
+const Summary = lazy(views.summary);
 
 /** A session, followed live. */
 export function SessionScreen({ session }: { session: string }) {
@@ -51,6 +58,9 @@ function Open() {
   useTitle();
   useSummaryWhenDone(view, show);
   useKeys(show);
+  useEffect(() => {
+    for (const load of Object.values(views)) load().catch(() => {});
+  }, []);
 
   const openAgent = (agent: string) => show(`agent:${agent}`);
   return (
@@ -58,7 +68,7 @@ function Open() {
       <div className="sticky top-0 z-20 shrink-0">
         <SessionHeader />
         <section aria-label="Views and progress" className="flex flex-col border-b bg-card md:flex-row md:items-center md:justify-between">
-          <ViewTabs />
+          <ViewTabs view={view} />
           <Progress className="px-4 pb-2 md:w-64 md:shrink-0 md:px-5 md:py-0" />
         </section>
       </div>
@@ -68,7 +78,9 @@ function Open() {
         </Panel>
         {view.startsWith("agent:") && (
           <TabsContent value={view} className="outline-none lg:h-full" tabIndex={-1}>
-            <AgentView id={view.slice(6)} />
+            <Suspense fallback={<Wait />}>
+              <AgentView id={view.slice(6)} />
+            </Suspense>
           </TabsContent>
         )}
         <Panel value="whiteboard">
@@ -90,8 +102,16 @@ function Panel({ value, children }: { value: string; children: ReactNode }) {
       value={value}
       className="thin-scroll relative outline-none focus-visible:outline-2 focus-visible:-outline-offset-2 lg:h-full lg:overflow-y-auto"
     >
-      {children}
+      <Suspense fallback={<Wait />}>{children}</Suspense>
     </TabsContent>
+  );
+}
+
+function Wait() {
+  return (
+    <p role="status" className="fade-in fill-mode-both animate-in p-6 text-muted-foreground text-sm delay-500">
+      Loading…
+    </p>
   );
 }
 

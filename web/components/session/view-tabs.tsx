@@ -1,7 +1,7 @@
 "use client";
 
 import { ClipboardListIcon, FlagIcon, LayoutGridIcon } from "lucide-react";
-import type { ComponentProps, ReactNode } from "react";
+import { type ComponentProps, type ReactNode, useEffect, useRef } from "react";
 import { AgentMark } from "@/components/agents/agent-badge";
 import { TabsList, TabsTrigger } from "@/components/ui/tabs";
 import { useSession } from "@/hooks/use-session";
@@ -10,12 +10,24 @@ import { cn } from "@/lib/utils";
 import type { AgentState, Whiteboard } from "@/lib/whiteboard";
 
 /** A tab for the overview, for every agent (name, state, current task), for the whiteboard, and for the summary once there is one. */
-export function ViewTabs() {
+export function ViewTabs({ view }: { view: string }) {
+  const list = useRef<HTMLDivElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the open tab is moved into view when another one is opened
+  useEffect(() => {
+    const open = list.current?.querySelector<HTMLElement>("[data-state=active]");
+    if (!list.current || !open) return;
+    const { scrollLeft, clientWidth } = list.current;
+    if (open.offsetLeft < scrollLeft + 16) list.current.scrollLeft = open.offsetLeft - 16;
+    else if (open.offsetLeft + open.offsetWidth > scrollLeft + clientWidth - 16)
+      list.current.scrollLeft = open.offsetLeft + open.offsetWidth - clientWidth + 16;
+  }, [view]);
+
   const board = useSession((state) => state.board);
   const tasks = Object.values(board.tasks);
   const done = tasks.filter(({ status }) => status === "completed").length;
   return (
     <TabsList
+      ref={list}
       aria-label="Session"
       className="thin-scroll relative flex min-w-0 gap-1 overflow-x-auto px-3 py-1.5 [scrollbar-width:none] sm:px-5"
     >
@@ -54,7 +66,7 @@ function Tab({ className, ...props }: ComponentProps<typeof TabsTrigger>) {
   return (
     <TabsTrigger
       className={cn(
-        "group relative flex h-9 shrink-0 items-center md:h-11 gap-2 rounded-lg border border-transparent px-3 font-medium text-[13px] text-muted-foreground max-sm:px-2.5 transition-colors hover:bg-accent hover:text-foreground focus-visible:-outline-offset-2 data-[state=active]:border-border data-[state=active]:bg-background data-[state=active]:text-foreground data-[state=active]:shadow-xs",
+        "group relative flex h-9 shrink-0 items-center md:h-11 gap-2 rounded-lg border border-transparent px-3 font-medium text-[13px] text-muted-foreground max-sm:px-2 transition-colors hover:bg-accent hover:text-foreground focus-visible:-outline-offset-2 data-[state=active]:border-border data-[state=active]:bg-background data-[state=active]:text-foreground data-[state=active]:shadow-xs",
         className,
       )}
       {...props}

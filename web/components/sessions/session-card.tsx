@@ -23,7 +23,11 @@ export function SessionCard({ card, now }: { card: Card; now: number }) {
       </p>
       <p className="mt-auto flex flex-wrap items-center gap-x-3.5 gap-y-1 text-muted-foreground text-xs">
         <span>
-          {tasks.total === 0 ? "no tasks yet" : `${tasks.completed} of ${plural(tasks.total, "task")}`}
+          {tasks.total === 0
+            ? card.status === "complete"
+              ? "no tasks"
+              : "no tasks yet"
+            : `${tasks.completed} of ${plural(tasks.total, "task")}`}
           {tasks.failed > 0 && <span className="text-bad">, {tasks.failed} failed</span>}
         </span>
         <span className="flex items-center gap-1">

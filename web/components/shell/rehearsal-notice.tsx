@@ -12,7 +12,17 @@ export function RehearsalNotice({ notice, className }: { notice: string; classNa
       )}
     >
       <FlaskConicalIcon className="mt-[3px] size-4 shrink-0 text-warn" aria-hidden="true" />
-      <span className="min-w-0 break-words">{notice}</span>
+      <span className="min-w-0">
+        {sentences(notice).map((sentence) => (
+          <span key={sentence} className="block break-words">
+            {sentence}
+          </span>
+        ))}
+      </span>
     </p>
   );
+}
+
+function sentences(text: string): string[] {
+  return text.split(/(?<=[.!?])\s+(?=[A-Z])/);
 }

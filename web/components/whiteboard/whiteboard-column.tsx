@@ -1,8 +1,8 @@
 "use client";
 
 import { useSession } from "@/hooks/use-session";
+import { NoTasks } from "./no-tasks";
 import { TaskCard } from "./task-card";
-import { NoTasks } from "./whiteboard";
 
 /** The whiteboard beside the desks: tasks in the order of the plan. */
 export function WhiteboardColumn() {

@@ -1,11 +1,10 @@
 "use client";
 
-import { ClipboardListIcon } from "lucide-react";
-import { Message } from "@/components/shell/message";
 import { ArtifactGallery } from "@/components/summary/artifact-gallery";
 import { useSession } from "@/hooks/use-session";
 import { cn } from "@/lib/utils";
 import type { TaskState } from "@/lib/whiteboard";
+import { NoTasks } from "./no-tasks";
 import { TaskCard } from "./task-card";
 
 const columns: { title: string; holds: (task: TaskState) => boolean; empty: string }[] = [
@@ -59,15 +58,5 @@ export function Whiteboard() {
         </section>
       )}
     </div>
-  );
-}
-
-export function NoTasks({ complete }: { complete: boolean }) {
-  return (
-    <Message icon={ClipboardListIcon} title={complete ? "There are no tasks" : "The plan is being made"}>
-      {complete
-        ? "The session ended before anything was planned."
-        : "The orchestrator reads the prompt and breaks it into tasks; they appear here."}
-    </Message>
   );
 }

@@ -989,6 +989,11 @@ export interface components {
             name: string;
             /** Label */
             label: string;
+            /**
+             * Why
+             * @default
+             */
+            why: string;
             /** Rehearsal */
             rehearsal: boolean;
         };
@@ -1046,6 +1051,10 @@ export interface components {
             prompt: string;
             /** Agents */
             agents?: number | null;
+            /** Planner */
+            planner?: string | null;
+            /** Brain */
+            brain?: string | null;
         };
         /**
          * Part
@@ -1056,6 +1065,11 @@ export interface components {
             name: string;
             /** Label */
             label: string;
+            /**
+             * Why
+             * @default
+             */
+            why: string;
         };
         /**
          * Problem

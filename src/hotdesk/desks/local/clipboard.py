@@ -8,6 +8,7 @@ because editors deselect their text when they lose it.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from hotdesk.desks.local.x11 import ATOM, SELECTION_CLEAR, SELECTION_NOTIFY, SEL
 
 READ_BOUND = 0.3
 """Seconds for the clipboard's owner to tell what it has; a program that hangs loses its clipboard."""
+HELD = 0.1
+"""Seconds without a request before the clipboard changes again: Chromium asks several times, and drops a paste if it changes meanwhile."""
 LONGEST_KEPT = 16 << 20
 
 _TEXT = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "STRING", "TEXT")
@@ -29,6 +32,13 @@ _ATOMS = ("CLIPBOARD", "PRIMARY", "TARGETS", "TIMESTAMP", "INCR", "_HOTDESK", *_
 class Lent:
     fetched: anyio.Event = field(default_factory=anyio.Event)
     """Set once somebody got the text."""
+    last: float = 0.0
+    """When somebody last asked for anything."""
+
+    async def left_alone(self) -> None:
+        """Wait until nobody has asked for a while."""
+        while (left := self.last + HELD - time.monotonic()) > 0:  # noqa: ASYNC110 (each request puts the end off)
+            await anyio.sleep(left)
 
 
 class Clipboard:
@@ -123,6 +133,8 @@ class Clipboard:
         notice = struct.pack("<BxHIIIII8x", SELECTION_NOTIFY, 0, when, requestor, selection, target, where)
         self._display.send(struct.pack("<BBHII", 25, 0, 0, requestor, 0) + notice)
         by_server = requestor < self._display.first_client_id  # for a viewer's clipboard, whenever the owner changes
+        if self._lent and not by_server:
+            self._lent.last = time.monotonic()
         if self._lent and where and target != self._atom["TARGETS"] and not by_server:
             self._lent.fetched.set()
 

@@ -102,7 +102,12 @@ class LocalDesk(Desk):
             if index and not isinstance(actions[index - 1], Move | Wait):
                 await self._settling.pause()
             await self._perform(action)
-        if actions and isinstance(actions[-1], Press) and keysyms.symbols_of(actions[-1].key)[-1] in keysyms.ACTIVATING:
+        if (
+            actions
+            and isinstance(actions[-1], Press)
+            and keysyms.symbols_of(actions[-1].key)[-1] in keysyms.ACTIVATING
+            and self._keyboard.in_dialog()
+        ):
             self._settling.pressed_button()
 
     def _check(self, action: Action) -> None:

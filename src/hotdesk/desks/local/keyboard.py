@@ -11,7 +11,7 @@ import re
 import struct
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 
 import anyio
@@ -25,8 +25,9 @@ CHUNK = 200
 """Characters sent at once: between chunks the server is waited for and other tasks of the worker run."""
 RECYCLE = 0.5
 """Seconds after its last use before a free key may be bound anew: by then every program has read what it meant."""
-PASTE_BOUND = 2.0
-"""Seconds for the program with the focus to fetch what is pasted; one that takes no text never does."""
+PASTE_BOUND, PASTE_CAP, IDLE = 0.7, 10.0, 0.1
+"""Seconds for the program with the focus to fetch what is pasted: one that takes no text never does; one that is busy gets up to the cap,
+and is no longer busy when it is idle for so long."""
 
 COMPLETION = 0.3
 """Seconds after a character that a dialog takes to complete it: GTK's file dialogs lose a Return that comes in less than 0.2."""
@@ -40,9 +41,11 @@ _TERMINALS = re.compile(rb"xterm|terminal|urxvt|rxvt|kitty|alacritty|konsole|\bs
 class Keyboard:
     """The keyboard of one display."""
 
-    def __init__(self, display: Display, clipboard: Clipboard) -> None:
+    def __init__(self, display: Display, clipboard: Clipboard, answered: Callable[[], Awaitable[None]]) -> None:
+        """`answered` waits until what was typed has been dealt with."""
         self._display = display
         self._clipboard = clipboard
+        self._answered = answered
         self._xtest = display.extension("XTEST")[0]
         self._bound: dict[int, tuple[tuple[int, ...], float]] = {}
         """Free key → the symbols we bound to it, and when they were last used."""
@@ -86,7 +89,7 @@ class Keyboard:
     async def _completed(self) -> None:
         """Wait until a dialog that was just typed into will take a Return."""
         left = self._typed_at + COMPLETION - time.monotonic()
-        if left > 0 and self._in_dialog():
+        if left > 0 and self.in_dialog():
             await anyio.sleep(left)
 
     def _strike(self, symbols: Sequence[int]) -> None:
@@ -115,7 +118,7 @@ class Keyboard:
             self._strike([CAPS_LOCK])
         try:
             typeable = self._typeable(text)
-            for part in re.split(r"(\n)", text) if self._in_dialog() else [text]:
+            for part in re.split(r"(\n)", text) if self.in_dialog() else [text]:
                 if part == "\n":
                     await self._completed()
                 for piece, as_keys in _parts(part, typeable):
@@ -180,8 +183,14 @@ class Keyboard:
         """By the one key that pastes everywhere; terminals paste the primary selection with it."""
         async with self._clipboard.lent(text, also_primary=self._in_terminal()) as lent:
             self._strike([SHIFT, INSERT])
-            with anyio.move_on_after(PASTE_BOUND):
-                await lent.fetched.wait()
+            with anyio.move_on_after(PASTE_CAP):
+                while not await _happens(lent.fetched, PASTE_BOUND):
+                    asked = time.monotonic()
+                    await self._answered()
+                    if time.monotonic() - asked < IDLE:
+                        return
+                await lent.left_alone()
+                await self._answered()
 
     def _caps_lock(self) -> bool:
         reply = self._display.ask(struct.pack("<BxHI", 38, 0, self._display.root))
@@ -196,8 +205,15 @@ class Keyboard:
     def _in_terminal(self) -> bool:
         return bool(_TERMINALS.search(self._of_active_window("WM_CLASS")))
 
-    def _in_dialog(self) -> bool:
+    def in_dialog(self) -> bool:
+        """Whether the window with the focus belongs to another."""
         return any(self._of_active_window("WM_TRANSIENT_FOR"))
+
+
+async def _happens(event: anyio.Event, bound: float) -> bool:
+    with anyio.move_on_after(bound):
+        await event.wait()
+    return event.is_set()
 
 
 def check(text: str) -> None:

@@ -146,7 +146,7 @@ async def _furnish(desk_id: str, running: Sandbox, options: DeskOptions, tasks: 
             tasks.start_soon(_pump, display, running)
             screen = Screen(display)
             screen.paint_background(background)
-            keys = Keyboard(display, Clipboard(display))
+            clipboard = Clipboard(display)
             while True:
                 managed = anyio.Event()  # before looking, so that nothing is missed
                 if display.property(display.root, "_NET_SUPPORTING_WM_CHECK")[1]:
@@ -157,6 +157,7 @@ async def _furnish(desk_id: str, running: Sandbox, options: DeskOptions, tasks: 
     apart = frozenset(resident(running.proc))
     tasks.start_soon(watch_memory, running, options.memory_mib, apart)
     settling = Settling(display, running.proc, apart)
+    keys = Keyboard(display, clipboard, settling.pause)
     settling.begin()  # the panel is still being drawn
     return LocalDesk(desk_id, running, display, screen, keys, settling)
 

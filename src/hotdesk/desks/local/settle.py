@@ -38,20 +38,23 @@ QUIET_WINDOW = 0.15
 """Rest after something was launched: between a window's appearing and its first drawing there are pauses."""
 BUTTON_PRESSED = 0.3
 """Rest after a key that presses buttons, if no more has changed than a button's looks."""
-BUTTON_PART = 0.015
+BUTTON_PART = 0.06
 STEP, STEP_CAP = 0.03, 1.5
 """Rest between two actions of one `act`, and the longest wait for it."""
-STEP_BUSY = 0.02
-"""CPU seconds within `STEP` that mean a program is at work on what was done: two ticks, as one may be rounding."""
+STEP_BUSY = 0.015
+"""CPU seconds within `STEP` that mean a program is at work on what was done: more than one tick, which may be rounding."""
 ANIMATING = 0.5
 """Seconds after which changes that stay within `ANIMATION_PART` of the screen are an animation."""
 ANIMATION_PART = 0.01
 BUSY = 0.25
 """Cores."""
+CALM = 0.05
+"""Cores: a desk that usually uses less is one in which a program that is seen running is at work."""
 AMBIENT_FOR = 2.0
 """Seconds that a rectangle, once seen to change by itself, is remembered without being seen again."""
 CARET_SIDE, CARET_AREA = 48, 1600
 
+_TICKS = os.sysconf("SC_CLK_TCK")
 _Why = Literal["quiet", "nothing", "animating", "cap"]
 _DELTA_RECTANGLES = 1
 _MORE = 0x80
@@ -76,6 +79,13 @@ class Change(NamedTuple):
     where: Rectangle
 
 
+class Work(NamedTuple):
+    at: float
+    seconds: float
+    """CPU time used, and time spent waiting for a CPU."""
+    running: bool
+
+
 class Settling:
     """The damage of one display, and the CPU time of its desk's programs."""
 
@@ -92,18 +102,18 @@ class Settling:
         self._touched: list[Point] = []
         self._launching = False
         self._pressing = False
-        self._computed = 0.0
-        """CPU seconds at the last `begin` or end of `wait`."""
+        self._worked = Work(self._began, 0.0, False)
+        """As it was at the last `begin` or end of `wait`."""
         self._usual = 0.0
         """Cores in use while nothing was done."""
         self._request, event = display.extension("DAMAGE")
         display.ask(struct.pack("<BBHII", self._request, 0, 0, 1, 1))
         self._damage = display.new_id()
         display.send(struct.pack("<BBHIIBxxx", self._request, 1, 0, self._damage, display.root, _DELTA_RECTANGLES))
-        display.handlers[event] = self._changed
+        display.handlers[event] = self._note
         display.sync()
 
-    def _changed(self, event: bytes) -> None:
+    def _note(self, event: bytes) -> None:
         if not event[1] & _MORE:
             self._display.send(struct.pack("<BBHIII", self._request, 3, 0, self._damage, 0, 0))
         now, where = time.monotonic(), Rectangle(*struct.unpack_from("<hhHH", event, 16))
@@ -121,10 +131,10 @@ class Settling:
         now = time.monotonic()
         if not self._acting:
             self._ambient = {where: seen for where, seen in self._ambient.items() if now - seen[1] < AMBIENT_FOR}
-            computed = self._cpu()
+            worked = self._work()
             if now - self._ended > QUIET:
-                self._usual = (computed - self._computed) / (now - self._ended)
-            self._computed = computed
+                self._usual = max(0.0, worked.seconds - self._worked.seconds) / (now - self._ended)
+            self._worked = worked
             self._touched.clear()
             self._acting, self._launching = True, False
         self._changes.clear()
@@ -133,7 +143,7 @@ class Settling:
         self._pressing = False
 
     def pressed_button(self) -> None:
-        """The last thing done was a key that presses the button with the focus, if it is one."""
+        """The last thing done was a key that presses the button with the focus."""
         self._pressing = True
 
     def touch(self, point: Point) -> None:
@@ -141,17 +151,16 @@ class Settling:
 
     async def pause(self) -> None:
         """Wait until what was just done has been answered, or nothing answers it."""
-        started = sampled_at = time.monotonic()
-        sampled = self._cpu()
+        started = time.monotonic()
+        looked = self._work()
         while (now := time.monotonic()) < started + STEP_CAP:
             last = max(started, self._changes[-1].at) if self._changes else started
-            if now >= max(last, sampled_at) + STEP:
-                computed = self._cpu()
-                if computed - sampled < STEP_BUSY + self._usual * (now - sampled_at):
+            if now >= max(last, looked.at) + STEP:
+                before, looked = looked, self._work()
+                if not self._busy(before, looked, BUSY, STEP_BUSY):
                     return
-                sampled, sampled_at = computed, now
             self._woken = anyio.Event()
-            with anyio.move_on_after(max(last, sampled_at) + STEP - now + 0.001):
+            with anyio.move_on_after(max(last, looked.at) + STEP - now + 0.001):
                 await self._woken.wait()
 
     async def wait(self, cap: float) -> Settled:
@@ -162,25 +171,29 @@ class Settling:
             self.begin()
             first = QUIET
         try:
-            docks = self._docks()
-            why = await self._rest(started, cap, first, docks)
+            why = await self._rest(started, cap, first)
         finally:
             self._acting = False
-            self._ended, self._computed = time.monotonic(), self._cpu()
+            self._worked = self._work()
+            self._ended = self._worked.at
         return Settled(why, time.monotonic() - started)
 
-    async def _rest(self, started: float, cap: float, first: float, docks: list[Rectangle]) -> _Why:
+    async def _rest(self, started: float, cap: float, first: float) -> _Why:
         last: float | None = None
         recent: deque[Change] = deque()
-        extended = sampled_at = self._began
-        sampled = self._computed
+        extended, looked = self._began, self._worked
         while True:
+            docks = self._docks() if self._changes else []
             while self._changes:
                 change = self._changes.popleft()
                 if not self._ignored(change.where, docks):
                     last = change.at
                     recent.append(change)
-                    if self._pressing and not self._small([*recent], BUTTON_PART):
+                    if (
+                        self._pressing
+                        and sum(each.where.width * each.where.height for each in recent)
+                        > BUTTON_PART * self._display.width * self._display.height
+                    ):
                         self._pressing = False
             now = time.monotonic()
             while recent and now - recent[0].at > ANIMATING:
@@ -190,28 +203,26 @@ class Settling:
             quiet = QUIET_WINDOW if self._launching else BUTTON_PRESSED if self._pressing else QUIET
             due = max(extended + quiet, self._began + first if last is None else last + quiet)
             if now >= due:
-                computed = self._cpu()
-                busy = (computed - sampled) / max(now - sampled_at, 0.01) > BUSY + self._usual
-                sampled, sampled_at = computed, now
-                if not busy:
+                before, looked = looked, self._work()
+                if not self._busy(before, looked, BUSY):
                     return "nothing" if last is None else "quiet"
                 extended = now
                 continue
-            if not self._launching and now - max(started, self._began) > ANIMATING and self._small(recent, ANIMATION_PART):
+            if not self._launching and now - max(started, self._began) > ANIMATING and self._small(recent):
                 return "animating"
             self._woken = anyio.Event()
             with anyio.move_on_after(min(due, started + cap) - now + 0.001):
                 await self._woken.wait()
-            if sampled_at < now - 2 * quiet:  # a busy start must not count against a quiet end
-                sampled, sampled_at = self._cpu(), time.monotonic()
+            if looked.at < now - 2 * quiet:  # a busy start must not count against a quiet end
+                looked = self._work()
 
-    def _small(self, recent: Sequence[Change], part: float) -> bool:
+    def _small(self, recent: Sequence[Change]) -> bool:
         if not recent:
             return False
         left, top = min(change.where.x for change in recent), min(change.where.y for change in recent)
         right = max(change.where.x + change.where.width for change in recent)
         bottom = max(change.where.y + change.where.height for change in recent)
-        return bool((right - left) * (bottom - top) < self._display.width * self._display.height * part)
+        return bool((right - left) * (bottom - top) < self._display.width * self._display.height * ANIMATION_PART)
 
     def _ignored(self, where: Rectangle, docks: list[Rectangle]) -> bool:
         if where.width <= CARET_SIDE and where.height <= CARET_SIDE and where.width * where.height <= CARET_AREA:
@@ -235,23 +246,36 @@ class Settling:
         (count,) = struct.unpack_from("<H", reply, 16)
         return list(struct.unpack_from(f"<{count}I", reply, 32))
 
-    def _cpu(self) -> float:
-        """CPU seconds that the desk's programs have used, ended children included."""
-        ticks = 0
+    def _work(self) -> Work:
+        """What the desk's programs have computed, ended children included, and whether one of them is at it."""
+        seconds, running = 0.0, False
         try:
             proc = os.open(self._proc, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
-            return 0.0
+            return Work(time.monotonic(), 0.0, False)
         try:
             for pid in pids(proc):
                 if pid not in self._apart:
-                    with suppress(OSError):
-                        stat = os.open(f"{pid}/stat", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
-                        try:
-                            fields = os.read(stat, 1024).rpartition(b")")[2].split()
-                        finally:
-                            os.close(stat)
-                        ticks += int(fields[11]) + int(fields[12])
+                    with suppress(OSError, IndexError, ValueError):
+                        fields = _read(f"{pid}/stat", proc).rpartition(b")")[2].split()
+                        waited = int(_read(f"{pid}/schedstat", proc).split()[1])
+                        seconds += sum(map(int, fields[11:15])) / _TICKS + waited / 1e9
+                        running |= fields[0] in b"RD"
         finally:
             os.close(proc)
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return Work(time.monotonic(), seconds, running)
+
+    def _busy(self, before: Work, now: Work, share: float, least: float = 0.0) -> bool:
+        """Whether, between two looks, more than this share of a core was wanted beyond what is usual. On a machine with too much to do a
+        program may want it and not get it: then it is seen running."""
+        passed = max(now.at - before.at, 0.01)
+        worked = now.seconds - before.seconds - self._usual * passed
+        return worked > max(share * passed, least) or (now.running and self._usual < CALM)
+
+
+def _read(path: str, folder: int) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return os.read(file, 1024)
+    finally:
+        os.close(file)

@@ -99,13 +99,17 @@ class Display:
 
     def ask(self, request: bytes, descriptors: Sequence[int] = ()) -> bytes:
         """Send a request and wait for its reply. Raises `RequestFailedError`."""
-        return self._reply(self.send(request, descriptors))
+        reply = self._reply(self.send(request, descriptors))
+        self._handle_rest()
+        return reply
 
     def ask_all(self, requests: Sequence[bytes]) -> list[bytes]:
         """Send many and wait for their replies, in the time of one."""
         first = self._sequence + 1
         self.send_all(requests)
-        return [self._reply(first + index & 0xFFFF) for index in range(len(requests))]
+        replies = [self._reply(first + index & 0xFFFF) for index in range(len(requests))]
+        self._handle_rest()
+        return replies
 
     def sync(self) -> None:
         """Return when the server has done everything sent before (GetInputFocus)."""
@@ -123,8 +127,7 @@ class Display:
             if not data:
                 raise DeskGone("The desk's screen is gone.")
             self._incoming += data
-        while len(self._incoming) >= 32:
-            self._next()
+        self._handle_rest()
 
     # The protocol's own requests ---------------------------------------------------------------------------------------------------
 
@@ -206,6 +209,11 @@ class Display:
                 if packet[0] == _ERROR:
                     raise RequestFailedError(f"error {packet[1]} for request {packet[10]}.{struct.unpack_from('<H', packet, 8)[0]}")
                 return packet
+
+    def _handle_rest(self) -> None:
+        """Handle what was read along with a reply: nobody would be woken for it."""
+        while len(self._incoming) >= 32:
+            self._next()
 
     def _next(self) -> bytes:
         """Take one packet off the wire; events are handled here."""

@@ -1,8 +1,8 @@
 """Drawing: rectangles, colours and lettering, the same pixels for the same calls.
 
 Text is set in the typeface that comes with Pillow, so that it looks the same on every machine; a character it lacks is taken from a
-typeface of this machine if there is one, and is otherwise shown as a small box with the character's number, so that different texts never look
-the same.
+typeface of this machine if there is one, and is otherwise shown as a small box with the character's number, so that different texts never
+look the same.
 """
 
 from __future__ import annotations

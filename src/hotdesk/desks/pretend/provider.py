@@ -1,7 +1,7 @@
 """Pretend desks: opening them, and finding and ending those of other processes.
 
-Each desk has a folder in the provider's folder, named after its id: `owner.json` says which process it belongs to (its id and when it started,
-since ids are used again), `rfb.sock` is for viewers, and whoever connects to `control.sock` asks the owner to end the desk; that
+Each desk has a folder in the provider's folder, named after its id: `owner.json` says which process it belongs to (its id and when it
+started, since ids are used again), `rfb.sock` is for viewers, and whoever connects to `control.sock` asks the owner to end the desk; that
 connection is closed once it has. The folder appears complete (it is made under another name) and disappears as one.
 """
 

@@ -1,0 +1,67 @@
+import { fireEvent, screen } from "@testing-library/react";
+import { beforeEach, expect, it, vi } from "vitest";
+import { useSession } from "@/hooks/use-session";
+import type { AnyEvent } from "@/lib/events";
+import { eventsOf, renderSession } from "@/test/session";
+import { ThinkingPanel } from "./thinking-panel";
+
+function Panel() {
+  const agent = useSession((state) => state.board.agents.a1);
+  return agent ? <ThinkingPanel agent={agent} /> : null;
+}
+
+const events = eventsOf("two agents");
+const thinking = events.find(({ type }) => type === "agent:thinking") as AnyEvent & { type: "agent:thinking" };
+const underWay = events.slice(
+  0,
+  events.findIndex(({ type }) => type === "task:completed"),
+);
+
+/** jsdom lays nothing out: the panel is 600 pixels high, a row 32. */
+beforeEach(() => {
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockReturnValue(600);
+  vi.spyOn(HTMLElement.prototype, "offsetHeight", "get").mockReturnValue(32);
+});
+
+it("shows the steps, and opens one to its reasoning and its frame", () => {
+  renderSession(underWay, () => <Panel />);
+  const rows = screen.getAllByTestId("thinking-row");
+  expect(rows.map((row) => row.dataset.step)).toEqual(["1", "3", "2"]);
+  expect(screen.queryByText("I look at it.")).toBeNull();
+  const step = screen.getByRole("button", { name: /Step 1/ });
+  fireEvent.click(step);
+  expect(step.getAttribute("aria-expanded")).toBe("true");
+  expect(screen.getByText("I look at it.")).toBeTruthy();
+  expect(screen.getByAltText("The screen after step 1").getAttribute("src")).toBe("/api/sessions/s-fixture/frames/f1");
+});
+
+it("shows reasoning as it arrives, before anything came of it", () => {
+  const next = {
+    seq: underWay.length + 1,
+    at: 1,
+    session: "s-fixture",
+    type: "agent:reasoning",
+    agent: "a1",
+    task: "t1",
+    step: 4,
+    text: "Perhaps the menu",
+  };
+  renderSession([...underWay, next as AnyEvent], () => <Panel />);
+  expect(screen.getByText("Thinking…")).toBeTruthy();
+  expect(screen.getByText("Perhaps the menu")).toBeTruthy();
+});
+
+it("draws only the rows on screen, however many there are", () => {
+  const many = [...underWay];
+  for (let step = 4; step < 10_004; step++) many.push({ ...thinking, seq: many.length + 1, step, says: `Step ${step}` });
+  const { store } = renderSession(many, () => <Panel />);
+  expect(store.getState().logs.a1?.rows.length).toBeGreaterThan(10_000);
+  expect(screen.getAllByTestId("thinking-row").length).toBeLessThan(80);
+});
+
+it("shows what was said as text, never as markup", () => {
+  const said = { ...thinking, seq: underWay.length + 1, step: 9, says: "<img src=x onerror=alert(1)>" };
+  const { container } = renderSession([...underWay, said], () => <Panel />);
+  expect(screen.getByText("<img src=x onerror=alert(1)>")).toBeTruthy();
+  expect(container.querySelector("img[src=x]")).toBeNull();
+});
