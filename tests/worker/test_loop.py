@@ -300,3 +300,31 @@ async def test_reasoning_is_kept_whole_however_it_comes(tmp_path: Path, says: st
         pieces = s.of(ev.AgentReasoning)
         assert "".join(e.text for e in pieces) == says
         assert len(pieces) <= 3
+
+
+async def test_a_desk_that_is_gone_fails_the_attempt_and_ends_the_agent(tmp_path: Path) -> None:
+    async def destroyed(_: Sequence[Entry]) -> Decision:
+        await PretendDesks(tmp_path / "run").destroy("s1-a1")
+        return calls(("screenshot", {}))
+
+    async with stage(tmp_path, Scripted(destroyed)) as s:
+        await s.assign()
+        board = await s.until(lambda b: not b.agents["a1"].alive)
+        assert board.agents["a1"].status == "terminated"
+        assert board.tasks["t1"].status == "waiting"
+        assert "s1-a1" in board.tasks["t1"].reason
+
+
+async def test_a_fault_of_the_desk_is_told_to_the_brain_and_the_agent_lives_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hotdesk.desks.pretend.desk import PretendDesk
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(PretendDesk, "launch", broken)
+    brain = Scripted(calls(("launch", {"application": "editor"})), DONE)
+    async with stage(tmp_path, brain) as s:
+        await s.assign()
+        await s.until(lambda b: b.tasks["t1"].status == "completed")
+        result = brain.shown[1][-1]
+        assert isinstance(result, Result) and result.error and "oops" in result.text

@@ -50,3 +50,31 @@ export function ago(at: number, now: number): string {
 export function milliseconds(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
+
+export function many(count: number): string {
+  if (count < 1000) return String(count);
+  const [value, unit] = count < 999_500 ? [count / 1000, "k"] : [count / 1_000_000, "M"];
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)}${unit}`;
+}
+
+interface Spent {
+  calls: number;
+  input: number;
+  cached: number;
+  output: number;
+  dollars: number;
+  unpriced: number;
+}
+
+/** What model calls have taken: in dollars where the price is known («$0.42», «$0.42+» if not of all), else in tokens. Null before the first. */
+export function spending({ calls, input, output, dollars, unpriced }: Spent): string | null {
+  if (calls === 0) return null;
+  if (unpriced === calls) return `${many(input + output)} tokens`;
+  const amount = dollars >= 0.01 || dollars === 0 ? dollars.toFixed(2) : dollars.toFixed(4);
+  return `$${amount}${unpriced > 0 ? "+" : ""}`;
+}
+
+export function spendingInFull({ calls, input, cached, output, unpriced }: Spent): string {
+  const price = unpriced > 0 ? `; the price of ${plural(unpriced, "call")} is not known` : "";
+  return `${plural(calls, "model call")}: ${many(input)} tokens in (${many(cached)} of them cached), ${many(output)} out${price}`;
+}

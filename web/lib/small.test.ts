@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { explain } from "./api";
 import { previewOf } from "./artifacts";
 import { parseTable } from "./csv";
-import { bytes, clock, duration } from "./format";
+import { bytes, clock, duration, spending } from "./format";
 
 describe("numbers in words", () => {
   it.each([
@@ -21,6 +21,17 @@ describe("numbers in words", () => {
     [999_999, "1.0 MB"],
     [25_000_000, "25 MB"],
   ])("%d bytes are %s", (count, words) => expect(bytes(count)).toBe(words));
+});
+
+describe("spending is shown in dollars where the price is known", () => {
+  const some = { calls: 4, input: 12_000, cached: 8000, output: 500, dollars: 0.421, unpriced: 0 };
+  it.each([
+    [{ ...some, calls: 0 }, null],
+    [some, "$0.42"],
+    [{ ...some, dollars: 0.0012 }, "$0.0012"],
+    [{ ...some, unpriced: 1 }, "$0.42+"],
+    [{ ...some, dollars: 0, unpriced: 4 }, "13k tokens"],
+  ])("%j: %s", (spent, words) => expect(spending(spent)).toBe(words));
 });
 
 describe("a table", () => {

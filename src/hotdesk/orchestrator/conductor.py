@@ -118,8 +118,8 @@ class Conductor:
     async def _review(self, task: str, tasks: TaskGroup) -> None:
         try:
             more = await self._planner.review(self._board, task)
-        except HotdeskError:
-            logger.warning("The planner could not review %s.", task, exc_info=True)
+        except HotdeskError as error:
+            logger.warning("The planner could not review %s: %s", task, error)
             more = ()
         finally:
             await self._say_spent("review")
@@ -142,8 +142,8 @@ class Conductor:
         with anyio.move_on_after(SUMMING):
             try:
                 self._summed = await self._planner.summary(board)
-            except HotdeskError:
-                logger.warning("The planner could not sum up.", exc_info=True)
+            except HotdeskError as error:
+                logger.warning("The planner could not sum up: %s", error)
         self._summed = self._summed or ""
         await self._say_spent("summary")
         await self._decide(tasks)

@@ -4,12 +4,14 @@
 arguments may be is said by the contract's own models (`desks.base`), so the schema a model sees and the check it meets are one. A tool
 that cannot be done answers with an error result that says why in a sentence; it never raises through MCP.
 
-Every result's `_meta["hotdesk"]` tells `frame` (content hash of the screen after it), `changed`, and `interrupted`.
+Every result's `_meta["hotdesk"]` tells `frame` (content hash of the screen after it) and `changed`; an error's, `interrupted` (a person
+stepped in) and `gone` (there is no desk any more).
 """
 
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -20,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hotdesk import __version__
 from hotdesk.desks import base as d
-from hotdesk.errors import HotdeskError
+from hotdesk.errors import DeskGone, HotdeskError
 from hotdesk.tools.door import Deed, Door, Interrupted, Passed
 
 __all__ = ["META", "desk_server"]
@@ -30,6 +32,8 @@ META = "hotdesk"
 
 SHOWN = 200
 """Characters of a typed text or a command that are kept in the log."""
+
+logger = logging.getLogger(__name__)
 
 TEXT_FILE = 200_000
 """Characters of a file that `read_file` gives at most."""
@@ -228,7 +232,7 @@ def desk_server(door: Door) -> Server[Any]:
     async def list_tools(_: Any, __: mt.PaginatedRequestParams | None) -> mt.ListToolsResult:
         return mt.ListToolsResult(tools=[_described(tool) for tool in _TOOLS.values()])
 
-    async def call_tool(_: Any, params: mt.CallToolRequestParams) -> mt.CallToolResult:
+    async def call_tool(_: Any, params: mt.CallToolRequestParams) -> mt.CallToolResult:  # noqa: PLR0911 - one for each way it can end
         tool = _TOOLS.get(params.name)
         if tool is None:
             return _error(f"There is no tool {params.name}. There are: {', '.join(_TOOLS)}.")
@@ -239,8 +243,13 @@ def desk_server(door: Door) -> Server[Any]:
             return _error(f"The arguments of {params.name} do not fit: {_wrong(error)}.")
         except Interrupted as error:
             return _error(str(error), interrupted=True)
+        except DeskGone as error:
+            return _error(str(error), gone=True)
         except HotdeskError as error:
             return _error(str(error))
+        except Exception as error:
+            logger.exception("The tool %s failed.", params.name)
+            return _error(f"{params.name} could not be done, through a fault of the desk ({type(error).__name__}: {error}).")
 
     return Server("hotdesk-desk", version=__version__, on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -261,8 +270,9 @@ def _result(tool: _Tool[Any], passed: Passed) -> mt.CallToolResult:
     return mt.CallToolResult(content=content, _meta={META: meta})
 
 
-def _error(text: str, interrupted: bool = False) -> mt.CallToolResult:
-    return mt.CallToolResult(content=[mt.TextContent(type="text", text=text)], is_error=True, _meta={META: {"interrupted": interrupted}})
+def _error(text: str, interrupted: bool = False, gone: bool = False) -> mt.CallToolResult:
+    meta = {"interrupted": interrupted, "gone": gone}
+    return mt.CallToolResult(content=[mt.TextContent(type="text", text=text)], is_error=True, _meta={META: meta})
 
 
 def _wrong(error: ValidationError) -> str:

@@ -36,7 +36,7 @@ from hotdesk.brains.base import (
     Waiting,
 )
 from hotdesk.desks.base import Desk, DeskOptions, Desks
-from hotdesk.errors import BrainError, DeskError, alone
+from hotdesk.errors import BrainError, DeskError, DeskGone, alone
 from hotdesk.logs.base import Log
 from hotdesk.tools.door import Closed
 from hotdesk.whiteboard import TaskState
@@ -85,6 +85,9 @@ async def work(log: Log, agent: str, equipment: Equipment, lifeline: Callable[[I
                 reason = await _at_a_desk(log, agent, equipment, inbox, began)
             except DeskError as error:
                 reason = str(error)
+            except Exception as error:
+                reason = f"The worker failed: {type(error).__name__}: {error}"
+                raise
             finally:
                 with anyio.CancelScope(shield=True), anyio.move_on_after(LAST_WORDS):
                     await _say_goodbye(log, inbox, agent, reason)
@@ -182,6 +185,10 @@ class _Seat:
         decision = Decision(failed="")
         try:
             decision = await self._while_it_is_mine(task)
+        except DeskGone as gone:
+            where = {"agent": self._agent, "task": task.id, "attempt": task.attempt}
+            await self._log.append(ev.TaskFailed.model_validate({**where, "reason": str(gone)}))
+            raise
         except Unavailable as error:
             await self._count(task, error.usage)
             decision = Decision(failed=str(error))
@@ -305,7 +312,10 @@ class _Seat:
         answer = await self._client.call_tool(call.name, dict(call.arguments))
         if self._inbox.over:
             raise Closed(self._inbox.over)
-        return _result(call, answer, self._desk)
+        result, about = _result(call, answer, self._desk), (answer.meta or {}).get("hotdesk", {})
+        if about.get("gone"):
+            raise DeskGone(result.text)
+        return result
 
 
 def _result(call: ToolCall, answer: CallToolResult, desk: Desk) -> Result:

@@ -1,5 +1,7 @@
 """What a desk cannot see, reach or use up, each tried from inside one."""
 
+# A test may block its loop for a moment.
+
 from __future__ import annotations
 
 import os

@@ -1,5 +1,8 @@
 """However its worker ends, a desk ends with it; and any process of the same user can find and end it."""
 
+# A test may block its loop for a moment.
+# ruff: noqa: PTH208
+
 from __future__ import annotations
 
 import os

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -67,7 +66,7 @@ async def test_a_desk_with_full_internet_has_a_network_of_its_own(desks: LocalDe
     async with desks.open("d1", DeskOptions(internet="full")) as desk:
         routes = (await desk.run("cat /proc/net/route")).stdout
         assert "\t00000000\t" in routes, "there is a default route"
-        assert os.readlink("/proc/self/ns/net") != (await desk.run("readlink /proc/self/ns/net")).stdout.strip()
+        assert str(Path("/proc/self/ns/net").readlink()) != (await desk.run("readlink /proc/self/ns/net")).stdout.strip()
         assert "nameserver" in (await desk.run("cat /etc/resolv.conf")).stdout
         gateway = next(line.split()[2] for line in routes.splitlines()[1:] if line.split()[1] == "00000000")
         router = socket.inet_ntoa(bytes.fromhex(gateway)[::-1])
@@ -135,7 +134,7 @@ async def site(text: str) -> AsyncIterator[int]:
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listening, anyio.create_task_group() as tasks:
         tasks.start_soon(listening.serve, serve)
-        yield listening.extra(anyio.abc.SocketAttribute.local_port)
+        yield listening.extra(anyio.abc.SocketAttribute.local_port)  # noqa: S610 (not that `extra`)
         tasks.cancel_scope.cancel()
 
 
@@ -185,7 +184,8 @@ _TALK = (
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "::ffff:127.0.0.1", "0.0.0.0", "fe80::1"]
+    "address",
+    ["127.0.0.1", "::1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "::ffff:127.0.0.1", "0.0.0.0", "fe80::1"],  # noqa: S104
 )
 async def test_an_allowed_name_cannot_lead_to_this_machine_or_its_network(run_dir: Path, address: str) -> None:
     async def resolve(_: str, __: int) -> list[str]:

@@ -88,7 +88,7 @@ async def test_the_clipboard_is_as_it_was_after_a_paste(desk: Desk) -> None:
 
 
 async def test_a_long_text_arrives_whole(desk: Desk) -> None:
-    text = "".join(chr(33 + i * 37 % 94) if i % 7 else " " for i in range(5000)).strip() + "."
+    text = "".join(chr(33 + i * 37 % 94) if i % 7 else " " for i in range(2000)).strip() + "."
     await desk.write_file("a.txt", b"")
     await desk.open("a.txt")
     await desk.settle(WAIT)
@@ -102,7 +102,7 @@ async def test_control_characters_are_refused(desk: Desk) -> None:
 
 
 async def test_an_unknown_key_is_refused_with_a_near_one(desk: Desk) -> None:
-    with pytest.raises(DeskRefused, match="Escape|escape"):
+    with pytest.raises(DeskRefused, match=r"Did you mean «escape»"):
         await desk.act([Press(key="ctrl+escpe")])
     with pytest.raises(DeskRefused, match="combination"):
         await desk.act([Press(key="a+b")])
@@ -118,7 +118,8 @@ async def test_the_browser_gets_it(desk: Desk) -> None:
     await desk.settle(WAIT)
 
     async def shown() -> str:
-        return (await desk.run("/usr/bin/python3 name.py")).stdout.strip()
+        name = (await desk.run("/usr/bin/python3 name.py")).stdout.strip()
+        return name.strip("\u200e\u202a\u202b\u202c")  # what it puts around a title that is written both ways
 
     await desk.write_file("name.py", NAME)
     assert await eventually(shown, lambda seen: seen.startswith("ready"))
@@ -130,10 +131,10 @@ async def test_the_browser_gets_it(desk: Desk) -> None:
         assert await eventually(shown, lambda seen, wanted=wanted: seen == wanted) == wanted
 
 
-NAME = """
+NAME = b"""
 import subprocess
 window = subprocess.run(["xprop", "-root", "_NET_ACTIVE_WINDOW"], capture_output=True, text=True).stdout.split()[-1]
 name = subprocess.run(["xprop", "-id", window, "-notype", "-f", "_NET_WM_NAME", "8u", "_NET_WM_NAME"], capture_output=True).stdout
 text = name.decode(errors="replace").partition(" = ")[2].strip()[1:-1]
 print(text.replace('\\\\"', '"').replace("\\\\\\\\", "\\\\"))
-""".encode()
+"""

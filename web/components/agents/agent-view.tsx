@@ -7,7 +7,7 @@ import { ThinkingPanel } from "@/components/thinking/thinking-panel";
 import { TaskCard } from "@/components/whiteboard/task-card";
 import { useSession } from "@/hooks/use-session";
 import { agentColour } from "@/lib/agents";
-import { plural } from "@/lib/format";
+import { plural, spending } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import { AgentDesk } from "./agent-desk";
 import { SteerForm } from "./steer-form";
@@ -45,7 +45,7 @@ export function AgentView({ id }: { id: string }) {
             >
               {name === "thinking" ? "Thinking" : "Tasks"}
               <span className="ml-1.5 font-normal text-muted-foreground tabular-nums">
-                {name === "thinking" ? plural(agent.step, "step") : tasks.length}
+                {name === "thinking" ? [plural(agent.step, "step"), spending(agent.spent)].filter(Boolean).join(", ") : tasks.length}
               </span>
             </button>
           ))}

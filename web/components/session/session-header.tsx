@@ -6,7 +6,7 @@ import { Logo } from "@/components/shell/logo";
 import { ThemeToggle } from "@/components/shell/theme-toggle";
 import { useNow } from "@/hooks/use-now";
 import { useSession } from "@/hooks/use-session";
-import { clock } from "@/lib/format";
+import { clock, spending, spendingInFull } from "@/lib/format";
 import { ConnectionState } from "./connection-state";
 import { ShortcutsButton } from "./shortcuts-button";
 import { StopButton } from "./stop-button";
@@ -18,6 +18,7 @@ export function SessionHeader() {
   const board = useSession((state) => state.board);
   const [reading, setReading] = useState(false);
   const complete = board.status === "complete";
+  const cost = spending(board.spent);
   const completed = Object.values(board.tasks).filter(({ status }) => status === "completed").length;
   return (
     <header className="flex h-14 shrink-0 items-center gap-2.5 border-b bg-card px-3 sm:gap-3 sm:px-5">
@@ -45,6 +46,12 @@ export function SessionHeader() {
       <span className="hidden sm:flex">
         <OutcomeBadge status={board.status} outcome={board.outcome ?? null} completed={completed} />
       </span>
+      {cost && (
+        <span title={spendingInFull(board.spent)} className="shrink-0 text-muted-foreground text-xs tabular-nums max-sm:hidden">
+          <span className="sr-only">Spent: </span>
+          {cost}
+        </span>
+      )}
       <Elapsed from={board.created_at} to={board.ended_at ?? null} />
       <ConnectionState />
       {!complete && <StopButton />}

@@ -6,6 +6,7 @@ import {
   CircleCheckIcon,
   CircleStopIcon,
   ClockIcon,
+  CoinsIcon,
   DownloadIcon,
   FilesIcon,
   FootprintsIcon,
@@ -22,7 +23,7 @@ import { useSession } from "@/hooks/use-session";
 import { agentColour, taskTitle } from "@/lib/agents";
 import { urls } from "@/lib/api";
 import type { Schemas } from "@/lib/events";
-import { bytes, duration, plural } from "@/lib/format";
+import { bytes, duration, plural, spending, spendingInFull } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import type { Whiteboard } from "@/lib/whiteboard";
 import { ArtifactGallery } from "./artifact-gallery";
@@ -37,6 +38,7 @@ export function Summary({ onOpenAgent }: { onOpenAgent: (agent: string) => void 
   const files = Object.values(board.artifacts);
   const size = files.reduce((sum, file) => sum + file.bytes, 0);
   const steps = summary.agents.reduce((sum, agent) => sum + agent.steps, 0);
+  const cost = spending(board.spent);
   const { icon: Icon, headline, tone } = headlineOf(outcome, summary.tasks);
   return (
     <div data-testid="summary" data-outcome={outcome} className="mx-auto flex w-full max-w-4xl flex-col gap-9 px-4 py-8 sm:px-6">
@@ -60,6 +62,7 @@ export function Summary({ onOpenAgent }: { onOpenAgent: (agent: string) => void 
           <Fact icon={ListChecksIcon} what="Tasks" value={`${done(summary.tasks)} of ${plural(summary.tasks.length, "task")}`} />
           <Fact icon={FootprintsIcon} what="Work" value={`${plural(steps, "step")} by ${plural(summary.agents.length, "agent")}`} />
           <Fact icon={FilesIcon} what="Files" value={files.length === 0 ? "no files" : `${plural(files.length, "file")}, ${bytes(size)}`} />
+          {cost && <Fact icon={CoinsIcon} what="Spent" value={`${cost}, ${spendingInFull(board.spent)}`} />}
         </dl>
       </header>
 

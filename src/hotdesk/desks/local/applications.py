@@ -24,10 +24,10 @@ class Application(NamedTuple):
     suffixes: tuple[str, ...] = ()
 
 
-_ADWAITA = "/usr/share/icons/Adwaita/48x48/legacy"
+_ADWAITA = "/usr/share/icons/Adwaita/32x32/legacy"
 
 APPLICATIONS = {
-    "files": Application("pcmanfm", "Files", f"{_ADWAITA}/system-file-manager.png", ("inode/directory",)),
+    "files": Application("pcmanfm", "Files", "/usr/share/icons/Adwaita/32x32/places/folder.png", ("inode/directory",)),
     "browser": Application(
         "chromium",
         "Browser",

@@ -71,7 +71,7 @@ class Screen:
         picture = Picture.frombuffer("RGB", self.size, cast("bytes", self._pixels()), "raw", "BGRX", 0, 1)
         self._draw_pointer(picture)
         data = io.BytesIO()
-        picture.save(data, "JPEG", quality=QUALITY, subsampling="4:2:2")
+        picture.save(data, "JPEG", quality=QUALITY, subsampling="4:2:0")
         return Image(data.getvalue(), "image/jpeg", self.size)
 
     def pointer(self) -> Point:

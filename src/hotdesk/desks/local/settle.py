@@ -7,7 +7,7 @@ The screen is quiet when nothing has changed for `QUIET`. Three rules make that 
    program starts.
 3. If only a small part of the screen keeps changing, it is an animation, and waiting for its end makes no sense.
 
-A fourth is for buttons: a GTK button that Return or the space bar presses looks pressed for a quarter of a second and only then acts.
+A fourth is for dialogs: a GTK button that Return or the space bar presses looks pressed for a quarter of a second and only then acts.
 
 `pause` is the same in small, between two actions of one `act`: long enough for a click to move the focus before something is typed.
 """
@@ -37,8 +37,7 @@ FIRST_WINDOW = 1.5
 QUIET_WINDOW = 0.15
 """Rest after something was launched: between a window's appearing and its first drawing there are pauses."""
 BUTTON_PRESSED = 0.3
-"""Rest after a key that presses buttons, if no more has changed than a button's looks."""
-BUTTON_PART = 0.06
+"""Rest after a key that presses a dialog's button, until the dialog is gone."""
 STEP, STEP_CAP = 0.03, 1.5
 """Rest between two actions of one `act`, and the longest wait for it."""
 STEP_BUSY = 0.015
@@ -101,7 +100,7 @@ class Settling:
         self._acting = False
         self._touched: list[Point] = []
         self._launching = False
-        self._pressing = False
+        self._pressing = 0
         self._worked = Work(self._began, 0.0, False)
         """As it was at the last `begin` or end of `wait`."""
         self._usual = 0.0
@@ -140,11 +139,11 @@ class Settling:
         self._changes.clear()
         self._began = now
         self._launching |= launching
-        self._pressing = False
+        self._pressing = 0
 
     def pressed_button(self) -> None:
-        """The last thing done was a key that presses the button with the focus."""
-        self._pressing = True
+        """The last thing done was a key that presses a button of the dialog with the focus."""
+        self._pressing = self._active_window()
 
     def touch(self, point: Point) -> None:
         self._touched.append(point)
@@ -189,17 +188,13 @@ class Settling:
                 if not self._ignored(change.where, docks):
                     last = change.at
                     recent.append(change)
-                    if (
-                        self._pressing
-                        and sum(each.where.width * each.where.height for each in recent)
-                        > BUTTON_PART * self._display.width * self._display.height
-                    ):
-                        self._pressing = False
             now = time.monotonic()
             while recent and now - recent[0].at > ANIMATING:
                 recent.popleft()
             if now - started >= cap:
                 return "cap"
+            if self._pressing and self._active_window() != self._pressing:
+                self._pressing = 0
             quiet = QUIET_WINDOW if self._launching else BUTTON_PRESSED if self._pressing else QUIET
             due = max(extended + quiet, self._began + first if last is None else last + quiet)
             if now >= due:
@@ -230,6 +225,9 @@ class Settling:
         if any(dock.holds(where) and not any(map(dock.has, self._touched)) for dock in docks):
             return True
         return any(seen >= 2 and ambient.holds(where) for ambient, (seen, _) in self._ambient.items())
+
+    def _active_window(self) -> int:
+        return next(iter(self._display.windows_of("_NET_ACTIVE_WINDOW")), 0)
 
     def _docks(self) -> list[Rectangle]:
         """The windows that keep a part of the screen for themselves."""

@@ -111,6 +111,7 @@ class Desktop:
         spots = max(min((self.size.width - width) // STEP, (self.size.height - PANEL - height) // STEP), 1)
         spot = self._opened % spots
         self._opened += 1
+        window.number = self._opened
         left, top = min(40, self.size.width - width), min(20, self.size.height - PANEL - height)
         x, y = min(left + spot * STEP, self.size.width - width), min(PANEL + top + spot * STEP, self.size.height - height)
         window.place(Rect(x, max(y, PANEL), width, height), Size(max(width - 2, 1), max(height - BAR - 1, 1)))
@@ -212,16 +213,19 @@ class Desktop:
         return Rect(frame.x + frame.width - BAR, frame.y, BAR, BAR)
 
     def _buttons(self) -> list[tuple[Rect, str, Callable[[], None]]]:
-        """What is on the panel: the launchers, then a button for each window in the order they were opened last."""
+        """What is on the panel: the launchers, then a button for each window."""
         found, x = list[tuple[Rect, str, Callable[[], None]]](), 6
         acts = [(name.capitalize(), partial(self.start, name)) for name in APPLICATIONS]
-        acts += [(window.title[:18], partial(self._raise, window)) for window in self.windows]
+        acts += [(window.title[:18], partial(self._raise, window)) for window in self._in_order()]
         for place, (label, act) in enumerate(acts):
             x += 18 if place == len(APPLICATIONS) else 0
             width = wide(label, 14) + 20
             found.append((Rect(x, 3, width, PANEL - 6), label, act))
             x += width + 4
         return found
+
+    def _in_order(self) -> list[Window]:
+        return sorted(self.windows, key=lambda window: window.number)
 
     # Picture
 
@@ -232,7 +236,7 @@ class Desktop:
         canvas.box(Rect(0, 0, self.size.width, PANEL), fill="#1c262b")
         for place, (rect, label, _) in enumerate(self._buttons()):
             launcher = place < len(APPLICATIONS)
-            focused = not launcher and self.windows[place - len(APPLICATIONS)] is self.focused
+            focused = not launcher and self._in_order()[place - len(APPLICATIONS)] is self.focused
             canvas.box(rect, fill="#2f7d95" if launcher else "#55646c" if focused else "#313d43")
             canvas.text(rect.x + 10, rect.y + 3, label, "#ffffff", 14)
         canvas.shape([(self.pointer.x + x, self.pointer.y + y) for x, y in _ARROW], fill="#000000", outline="#ffffff")

@@ -39,6 +39,8 @@ MOST_FILE = 256 << 20
 """Bytes of the largest file that is taken back from a command: more would only fill the memory."""
 DRAIN = 2.0
 """Seconds to read what is left in the pipes once everything the command started has been killed; they are then at their end."""
+BURIAL = 2.5
+"""Seconds for init to reap the children of a command whose time was up: at once on most machines, every two seconds on some."""
 ROUNDS = 20
 """Looks for processes a command left: each kills what it finds, and one that forks quickly needs several."""
 
@@ -89,12 +91,14 @@ async def _execute(command: str, timeout: float, home: Path) -> tuple[int | None
                 await _exited(process.pid)
         finally:
             with anyio.CancelScope(shield=True):
+                killed = await anyio.to_thread.run_sync(kill_left, home)
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                await anyio.to_thread.run_sync(kill_left, home)
         readers.cancel_scope.deadline = anyio.current_time() + DRAIN
     with anyio.CancelScope(shield=True):
         await process.aclose()
+    if timer.cancelled_caught:
+        await _buried(killed)
     return (None if timer.cancelled_caught else process.returncode), stdout, stderr
 
 
@@ -110,6 +114,13 @@ async def _exited(pid: int) -> None:
         os.close(handle)
 
 
+async def _buried(pids: set[int]) -> None:
+    """Wait until killed processes have left the process table too, so that no later command sees them."""
+    with anyio.move_on_after(BURIAL):
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):  # noqa: ASYNC110, ASYNC240 - their parent is init, which tells nobody
+            await anyio.sleep(0.01)
+
+
 async def _read(stream: anyio.abc.ByteReceiveStream, into: bytearray) -> None:
     """Read to the end, keeping only what may be shown and one byte more, which tells that some was cut."""
     with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -119,15 +130,19 @@ async def _read(stream: anyio.abc.ByteReceiveStream, into: bytearray) -> None:
                 del into[: -MOST_OUTPUT - 1]
 
 
-def kill_left(home: Path) -> None:
-    """Kill every process that was started with `home`, or a folder in it, as its HOME, also those that left the process group."""
+def kill_left(home: Path) -> set[int]:
+    """Kill every process that was started with `home`, or a folder in it, as its HOME, also those that left the process
+    group; which those were."""
+    killed = set[int]()
     for _ in range(ROUNDS):
         left = [pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if _belongs(pid, home)]  # noqa: PTH208
         if not left:
-            return
+            break
+        killed.update(left)
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+    return killed
 
 
 def _belongs(pid: int, home: Path) -> bool:

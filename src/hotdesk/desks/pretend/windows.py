@@ -59,6 +59,8 @@ class Window:
         self.host = host
         self.frame = Rect(0, 0, *self.asks)
         self.content = Size(1, 1)
+        self.number = 0
+        """Windows are numbered as they are opened."""
 
     def place(self, frame: Rect, content: Size) -> None:
         """The desktop gave it this place on the screen, and this much room inside."""
