@@ -34,6 +34,8 @@ event = st.one_of(
     st.builds(ev.TaskCompleted, agent=agents, task=tasks, attempt=attempts, result=words, artifacts=st.just(("f1", "f2"))),
     st.builds(ev.TaskFailed, agent=agents, task=tasks, attempt=attempts, reason=words),
     st.builds(ev.TaskAbandoned, task=tasks, reason=words),
+    st.builds(ev.TaskDropped, task=tasks, reason=words),
+    st.builds(ev.TaskChanged, task=tasks, title=words, instructions=words),
     st.builds(ev.AgentHired, agent=agents, name=words, engine=st.just("local")),
     st.builds(
         ev.AgentReady,

@@ -48,8 +48,10 @@ __all__ = [
     "SummaryTask",
     "TaskAbandoned",
     "TaskAssigned",
+    "TaskChanged",
     "TaskCompleted",
     "TaskCreated",
+    "TaskDropped",
     "TaskFailed",
     "Timings",
     "event_from_json",
@@ -94,8 +96,14 @@ class Limits(_Part):
     """Tokens, in and out, the session may take."""
     dollars: float | None = None
     """US dollars the session may cost."""
+    all_steps: int | None = None
+    """Steps all agents of the session may take together."""
     task_minutes: float | None = None
     """Minutes one attempt at one task may take."""
+    task_tokens: int | None = None
+    """Tokens, in and out, one attempt at one task may take."""
+    task_dollars: float | None = None
+    """US dollars one attempt at one task may cost."""
 
 
 class SessionCreated(Event):
@@ -159,7 +167,7 @@ class SummaryTask(_Part):
 
     task: str
     title: str
-    status: Literal["completed", "failed", "not done"]
+    status: Literal["completed", "failed", "not done", "dropped"]
     agent: str | None = None
     attempts: int = 0
     result: str = ""
@@ -239,6 +247,25 @@ class TaskFailed(Event):
     agent: str
     task: str
     attempt: Annotated[int, Field(ge=1)]
+    reason: str
+
+
+class TaskChanged(Event):
+    """The planner worded a task anew that nobody had begun, after what others found."""
+
+    said_by: ClassVar[str] = "orchestrator"
+    type: Literal["task:changed"] = "task:changed"
+    task: str
+    title: str
+    instructions: str
+
+
+class TaskDropped(Event):
+    """The planner took a task back that nobody had begun: what others found makes it needless. Those that need it no longer wait for it."""
+
+    said_by: ClassVar[str] = "orchestrator"
+    type: Literal["task:dropped"] = "task:dropped"
+    task: str
     reason: str
 
 
@@ -449,6 +476,8 @@ AnyEvent = Annotated[
     | TaskAssigned
     | TaskCompleted
     | TaskFailed
+    | TaskChanged
+    | TaskDropped
     | TaskAbandoned
     | AgentHired
     | AgentReady

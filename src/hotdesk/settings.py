@@ -98,6 +98,12 @@ class SessionSettings(BaseSettings):
     """US dollars a session's models may cost, as far as their prices are known."""
     task_minutes: Annotated[float | None, Field(gt=0)] = 30
     """Minutes of work one attempt at one task may take; time that a person holds the agent up does not count."""
+    all_steps: Annotated[int | None, Field(ge=1)] = None
+    """Steps all agents of a session may take together. Default: no bound."""
+    task_tokens: Annotated[int | None, Field(gt=0)] = None
+    """Tokens, in and out, one attempt at one task may take. Default: no bound, as with the one below."""
+    task_dollars: Annotated[float | None, Field(gt=0)] = None
+    """US dollars one attempt at one task may cost, as far as prices are known."""
     prompt_chars: Annotated[int, Field(ge=1)] = 20_000
     """Longest prompt that is taken."""
     settle_cap: Annotated[float, Field(ge=0, le=60)] = 3.0

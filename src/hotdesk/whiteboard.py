@@ -17,7 +17,7 @@ from hotdesk import events as ev
 
 __all__ = ["AgentState", "ArtifactState", "Spent", "TaskState", "Whiteboard", "fold", "fold_all"]
 
-TaskStatus = Literal["waiting", "running", "completed", "failed"]
+TaskStatus = Literal["waiting", "running", "completed", "failed", "dropped"]
 AgentStatus = Literal["starting", "idle", "working", "paused", "taken", "lost", "terminated"]
 SessionStatus = Literal["planning", "running", "stopping", "complete"]
 
@@ -229,11 +229,24 @@ def _task_failed(board: Whiteboard, e: ev.TaskFailed) -> Whiteboard:
 
 def _task_abandoned(board: Whiteboard, e: ev.TaskAbandoned) -> Whiteboard:
     task = board.tasks.get(e.task)
-    if task is None or task.status in ("completed", "failed"):
+    if task is None or task.status not in ("waiting", "running"):
         return board
     holder = task.agent if task.status == "running" else None
     board = _task(board, e.task, status="failed", reason=e.reason, ended_at=e.at)
     return _agent(board, holder, task=None) if holder and _living(board, holder) else board
+
+
+def _begun(board: Whiteboard, task: str) -> bool:
+    state = board.tasks.get(task)
+    return state is None or state.status != "waiting" or state.attempt > 0
+
+
+def _task_changed(board: Whiteboard, e: ev.TaskChanged) -> Whiteboard:
+    return board if _begun(board, e.task) else _task(board, e.task, title=e.title, instructions=e.instructions)
+
+
+def _task_dropped(board: Whiteboard, e: ev.TaskDropped) -> Whiteboard:
+    return board if _begun(board, e.task) else _task(board, e.task, status="dropped", reason=e.reason, ended_at=e.at)
 
 
 def _agent_hired(board: Whiteboard, e: ev.AgentHired) -> Whiteboard:
@@ -346,6 +359,8 @@ _STEPS: dict[type[ev.Event], Callable[[Whiteboard, Any], Whiteboard]] = {
     ev.TaskAssigned: _task_assigned,
     ev.TaskCompleted: _task_completed,
     ev.TaskFailed: _task_failed,
+    ev.TaskChanged: _task_changed,
+    ev.TaskDropped: _task_dropped,
     ev.TaskAbandoned: _task_abandoned,
     ev.AgentHired: _agent_hired,
     ev.ArtifactSaved: _artifact_saved,

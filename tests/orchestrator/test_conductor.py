@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hotdesk.logs.base import Log, Logs
 from hotdesk.logs.memory import MemoryLogs
 from hotdesk.logs.sqlite import SqliteLogs
 from hotdesk.orchestrator import Orchestrator
-from hotdesk.orchestrator.planner import Plan, PlannedTask, Planner
+from hotdesk.orchestrator.planner import Plan, PlannedTask, Planner, Review, Rewording
 from hotdesk.orchestrator.sessions import Cast
 from hotdesk.settings import SessionSettings
 from hotdesk.whiteboard import Whiteboard, fold, fold_all
@@ -28,7 +28,7 @@ WAIT = 20.0
 class Planned(Planner):
     name = "test"
 
-    def __init__(self, *tasks: PlannedTask, then: Callable[[Whiteboard, str], Sequence[PlannedTask]] = lambda *_: ()) -> None:
+    def __init__(self, *tasks: PlannedTask, then: Callable[[Whiteboard, str], Review] = lambda *_: Review()) -> None:
         super().__init__()
         self._tasks = tasks
         self._then = then
@@ -36,7 +36,7 @@ class Planned(Planner):
     async def plan(self, prompt: str, agents: int) -> Plan:
         return Plan("A plan.", self._tasks)
 
-    async def review(self, board: Whiteboard, task: str) -> Sequence[PlannedTask]:
+    async def review(self, board: Whiteboard, task: str) -> Review:
         return self._then(board, task)
 
 
@@ -202,11 +202,26 @@ async def test_workers_that_never_get_ready_end_the_session_with_their_reason(lo
 
 
 async def test_tasks_can_be_added_when_one_completes_within_the_bound(tmp_path: Path) -> None:
-    endless = Planned(todo("first"), then=lambda board, task: [todo(f"after {task}", task)])
+    endless = Planned(todo("first"), then=lambda board, task: Review(add=[todo(f"after {task}", task)]))
     board = await run(MemoryLogs(tmp_path), endless, worker(), max_tasks=5)
     assert [task.id for task in board.tasks.values()] == ["t1", "t2", "t3", "t4", "t5"]
     assert board.tasks["t3"].needs == ("t2",)
     assert board.outcome == "completed"
+
+
+async def test_tasks_that_nobody_has_begun_can_be_dropped_and_worded_anew(logs: Logs) -> None:
+    def then(board: Whiteboard, task: str) -> Review:
+        if task != "t1":
+            return Review()
+        return Review(drop={"t2": "Not needed.", "t1": "too late"}, reword=[Rewording("t3", "New title", "New words.")])
+
+    board = await run(logs, Planned(todo("one"), todo("two", 0), todo("three", 1), then=then), worker(), agents=1)
+    assert board.outcome == "completed"
+    assert [task.status for task in board.tasks.values()] == ["completed", "dropped", "completed"]
+    assert (board.tasks["t3"].title, board.tasks["t3"].instructions) == ("New title", "New words.")
+    assert board.summary is not None
+    assert "All 2 tasks are done." in board.summary.text
+    assert "«two» turned out not to be needed: Not needed." in board.summary.text
 
 
 async def test_a_planner_that_fails_leaves_the_prompt_as_one_task(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hotdesk import events as ev
 from hotdesk.errors import BrainError
 from hotdesk.orchestrator.choose import PLANNER_LABELS, choose_planner
 from hotdesk.orchestrator.model_planner import ADDED_IN_ALL, ModelPlanner
-from hotdesk.orchestrator.planner import PlannedTask
+from hotdesk.orchestrator.planner import PlannedTask, Review
 from hotdesk.settings import MindSettings, read
 from hotdesk.whiteboard import ArtifactState, TaskState, Whiteboard
 from tests.equipment.model_server import ModelServer, environment, model_server
@@ -60,6 +60,10 @@ def board(limit: int = 10, **more: Any) -> Whiteboard:
     return Whiteboard(**{**state, **more})
 
 
+NOTHING_LEFT = board(limit=1, tasks={"t1": board().tasks["t1"]})
+"""No room for another task, and none left that could be changed."""
+
+
 @pytest.mark.parametrize("name", PLANNERS)
 async def test_a_plan_has_tasks_that_need_each_other_by_position(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     async with planning(monkeypatch, name, PLAN) as (planner, server):
@@ -103,27 +107,28 @@ async def test_nobody_to_plan_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_review_usually_adds_nothing_and_sees_results_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
     async with planning(monkeypatch, CLAUDE, answer(tasks=[])) as (planner, server):
-        assert list(await planner.review(board(), "t1")) == []
+        assert await planner.review(board(), "t1") == Review([], {}, [])
         assert "Found 3." in server.requests[0].text
         assert "a.csv" in server.requests[0].text
 
 
 async def test_a_review_adds_what_is_called_for_and_nothing_that_needs_the_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     async with planning(monkeypatch, CLAUDE, answer(tasks=[task("Ask the other side", "t1", "t99")])) as (planner, _):
-        assert list(await planner.review(board(), "t1")) == [PlannedTask("Ask the other side", "Ask the other side, and well.", ("t1",))]
+        review = await planner.review(board(), "t1")
+        assert review.add == [PlannedTask("Ask the other side", "Ask the other side, and well.", ("t1",))]
 
 
-@pytest.mark.parametrize("full", [board(limit=2), board(status="stopping")])
+@pytest.mark.parametrize("full", [NOTHING_LEFT, board(status="stopping")])
 async def test_a_review_without_room_makes_no_call(monkeypatch: pytest.MonkeyPatch, full: Whiteboard) -> None:
     async with planning(monkeypatch, CLAUDE) as (planner, server):
-        assert not await planner.review(full, "t1")
+        assert await planner.review(full, "t1") == Review()
         assert server.requests == []
 
 
 async def test_reviews_cannot_go_on_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     more = answer(tasks=[task("More"), task("And more")])
     async with planning(monkeypatch, CLAUDE, *[more] * 20) as (planner, _):
-        added = [len(await planner.review(board(limit=500), "t1")) for _ in range(10)]
+        added = [len((await planner.review(board(limit=500), "t1")).add) for _ in range(10)]
         assert sum(added) == ADDED_IN_ALL
 
 

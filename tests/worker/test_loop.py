@@ -14,7 +14,7 @@ import pytest
 
 from hotdesk import events as ev
 from hotdesk.blobs import Blobs
-from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Reasoning, Result, Tool, ToolCall, Turn
+from hotdesk.brains.base import Brain, Decision, Entry, Given, Note, Reasoning, Result, Tool, ToolCall, Turn, Usage
 from hotdesk.desks.base import DeskOptions
 from hotdesk.desks.pretend import PretendDesks
 from hotdesk.errors import BrainError
@@ -328,3 +328,22 @@ async def test_a_fault_of_the_desk_is_told_to_the_brain_and_the_agent_lives_on(t
         await s.until(lambda b: b.tasks["t1"].status == "completed")
         result = brain.shown[1][-1]
         assert isinstance(result, Result) and result.error and "oops" in result.text
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ({"task_tokens": 1000}, "Its 1,000 tokens are used up."),
+        ({"task_dollars": 0.5}, "Its $0.50 are used up."),
+        ({"task_minutes": 1e-9}, "minutes"),
+    ],
+)
+async def test_an_attempt_that_uses_up_what_it_may_take_fails_with_a_sentence(tmp_path: Path, limits: dict[str, Any], says: str) -> None:
+    usage = Usage("m", input=500, cached=100, output=100, dollars=0.3)
+    turns = [Decision(calls(("screenshot", {})).calls, usage=(usage,)) for _ in range(5)]
+    async with stage(tmp_path, Scripted(*turns), ev.Limits(**limits)) as s:
+        await s.assign()
+        board = await s.until(lambda b: b.tasks["t1"].reason)
+        assert says in board.tasks["t1"].reason
+        assert board.spent.calls == len(s.of(ev.AgentSpent)) <= 2
+        assert board.agents["a1"].spent == board.spent

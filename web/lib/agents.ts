@@ -25,6 +25,7 @@ export const TASK_STATUS: Record<TaskState["status"], { word: string; tone: Tone
   running: { word: "Running", tone: "primary" },
   completed: { word: "Done", tone: "good" },
   failed: { word: "Not done", tone: "bad" },
+  dropped: { word: "Not needed", tone: "plain" },
 };
 
 export function taskTitle(board: Whiteboard, task: string | null | undefined): string {

@@ -19,6 +19,8 @@ const names = {
   "task:assigned": true,
   "task:completed": true,
   "task:failed": true,
+  "task:changed": true,
+  "task:dropped": true,
   "task:abandoned": true,
   "agent:hired": true,
   "agent:ready": true,

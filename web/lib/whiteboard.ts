@@ -24,7 +24,19 @@ export const EMPTY: Whiteboard = {
   brain: "",
   desks: "",
   rehearsal: false,
-  limits: { steps: 100, attempts: 2, agents: 4, tasks: 30, minutes: null, tokens: null, dollars: null, task_minutes: null },
+  limits: {
+    steps: 100,
+    attempts: 2,
+    agents: 4,
+    tasks: 30,
+    minutes: null,
+    tokens: null,
+    dollars: null,
+    all_steps: null,
+    task_minutes: null,
+    task_tokens: null,
+    task_dollars: null,
+  },
   plan: "",
   tasks: {},
   agents: {},
@@ -69,6 +81,11 @@ function living(board: Whiteboard, id: string): AgentState | undefined {
 function held(board: Whiteboard, e: { agent: string; task: string; attempt: number }): TaskState | undefined {
   const task = lookup(board.tasks, e.task);
   return task && task.status === "running" && task.agent === e.agent && task.attempt === e.attempt ? task : undefined;
+}
+
+function begun(board: Whiteboard, id: string): boolean {
+  const task = lookup(board.tasks, id);
+  return task?.status !== "waiting" || task.attempt > 0;
 }
 
 function add(spent: Spent, e: Schemas["Spending"]): Spent {
@@ -160,9 +177,13 @@ function step(board: Whiteboard, e: AnyEvent): Whiteboard {
     case "task:failed":
       if (!held(board, e)) return board;
       return withAgent(withTask(board, e.task, { status: "waiting", reason: e.reason }), e.agent, { task: null });
+    case "task:changed":
+      return begun(board, e.task) ? board : withTask(board, e.task, { title: e.title, instructions: e.instructions });
+    case "task:dropped":
+      return begun(board, e.task) ? board : withTask(board, e.task, { status: "dropped", reason: e.reason, ended_at: e.at });
     case "task:abandoned": {
       const task = lookup(board.tasks, e.task);
-      if (!task || task.status === "completed" || task.status === "failed") return board;
+      if (!task || (task.status !== "waiting" && task.status !== "running")) return board;
       const next = withTask(board, e.task, { status: "failed", reason: e.reason, ended_at: e.at });
       return task.status === "running" && task.agent && living(next, task.agent) ? withAgent(next, task.agent, { task: null }) : next;
     }

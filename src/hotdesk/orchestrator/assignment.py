@@ -1,7 +1,7 @@
 """Assignment: which task goes to which agent, and which agents are wanted. Pure functions of the whiteboard.
 
 Rules
-- A task can be assigned when every task it needs is completed. Older tasks go first.
+- A task can be assigned when every task it needs is completed or dropped. Older tasks go first.
 - An agent gets one task at a time; one that is paused, taken over or dismissed gets none.
 - A task that failed goes to an agent that has not tried it, if there is one alive or one may still be hired; else to any.
 - A task whose need was abandoned, or whose attempts are used up, is to be abandoned.
@@ -37,7 +37,7 @@ def _assignable(board: Whiteboard) -> list[TaskState]:
         for task in board.tasks.values()
         if task.status == "waiting"
         and task.attempt < board.limits.attempts
-        and all(need in board.tasks and board.tasks[need].status == "completed" for need in task.needs)
+        and all(need in board.tasks and board.tasks[need].status in ("completed", "dropped") for need in task.needs)
     ]
 
 
@@ -81,10 +81,12 @@ def abandoned(board: Whiteboard) -> list[tuple[str, str]]:
 
 
 def over_budget(board: Whiteboard) -> str:
-    """Why the session has to stop: its tokens or dollars are used up. Empty while they are not."""
+    """Why the session has to stop: its tokens, steps or dollars are used up. Empty while they are not."""
     limits, spent = board.limits, board.spent
     if limits.tokens is not None and spent.input + spent.output >= limits.tokens:
         return f"The session's {limits.tokens:,} tokens are used up."
+    if limits.all_steps is not None and sum(agent.step for agent in board.agents.values()) >= limits.all_steps:
+        return f"The session's {limits.all_steps:,} steps are used up."
     if limits.dollars is not None and spent.dollars >= limits.dollars:
         return f"The session's ${limits.dollars:.2f} are used up."
     return ""

@@ -22,7 +22,7 @@ from hotdesk.errors import HotdeskError, alone
 from hotdesk.events import SERVER_STOPS
 from hotdesk.logs.base import Log
 from hotdesk.orchestrator.assignment import abandoned, assign, is_over, open_tasks, over_budget, superfluous, wanted
-from hotdesk.orchestrator.planner import Plan, PlannedTask, Planner, checked
+from hotdesk.orchestrator.planner import Plan, PlannedTask, Planner, Review, checked
 from hotdesk.orchestrator.summary import outcome, summarise
 from hotdesk.whiteboard import Whiteboard, fold, fold_all
 
@@ -55,6 +55,8 @@ class Conductor:
         self._workers: dict[str, Worker] = {}
         self._pending = 0
         """Plans and reviews under way: the session is not over while there is one."""
+        self._tasks = 0
+        """Tasks put on the whiteboard so far, those included that the fold has not seen yet."""
         self._ending = False
         self._summed: str | None = None
         self._summing = False
@@ -112,24 +114,32 @@ class Conductor:
         planned = checked(plan.tasks, (), created.limits.tasks)
         if not planned:
             planned = [PlannedTask(created.prompt.strip()[:80], created.prompt)]
-        await self._say(ev.SessionPlanned(says=plan.says, tasks=len(planned)), *self._created(planned, 0))
+        await self._say(ev.SessionPlanned(says=plan.says, tasks=len(planned)), *self._created(planned))
         self._pending -= 1
 
     async def _review(self, task: str, tasks: TaskGroup) -> None:
         try:
-            more = await self._planner.review(self._board, task)
+            review = await self._planner.review(self._board, task)
         except HotdeskError as error:
             logger.warning("The planner could not review %s: %s", task, error)
-            more = ()
+            review = Review()
         finally:
             await self._say_spent("review")
-        count = len(self._board.tasks)
-        planned = checked(more, tuple(self._board.tasks), self._board.limits.tasks - count)
         self._pending -= 1
-        if planned and self._board.status == "running":
-            await self._say(*self._created(planned, count))
-        else:
-            await self._decide(tasks)
+        if self._board.status == "running" and (said := self._changes(review)):
+            await self._say(*said)
+        await self._decide(tasks)
+
+    def _changes(self, review: Review) -> list[ev.Event]:
+        """The review as events: only what can still be changed, and within the bound on tasks."""
+        open_to_change = {task.id for task in self._board.tasks.values() if task.status == "waiting" and not task.attempt}
+        said: list[ev.Event] = [ev.TaskDropped(task=task, reason=why) for task, why in review.drop.items() if task in open_to_change]
+        said += [
+            ev.TaskChanged(task=new.task, title=new.title, instructions=new.instructions)
+            for new in review.reword
+            if new.task in open_to_change - review.drop.keys()
+        ]
+        return said + self._created(checked(review.add, tuple(self._board.tasks), self._board.limits.tasks - self._tasks))
 
     async def _say_spent(self, what: Literal["plan", "review", "summary"]) -> None:
         used, self._planner.usage = self._planner.usage, []
@@ -148,8 +158,8 @@ class Conductor:
         await self._say_spent("summary")
         await self._decide(tasks)
 
-    @staticmethod
-    def _created(planned: list[PlannedTask], count: int) -> list[ev.Event]:
+    def _created(self, planned: list[PlannedTask]) -> list[ev.Event]:
+        count, self._tasks = self._tasks, self._tasks + len(planned)
         return [
             ev.TaskCreated(
                 task=f"t{number}",

@@ -7,7 +7,7 @@ Raises `BrainError` when it cannot plan at all; the conductor then falls back to
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -35,6 +35,24 @@ class Plan:
     tasks: Sequence[PlannedTask] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True)
+class Rewording:
+    """Another title and other instructions for a task that nobody has begun."""
+
+    task: str
+    title: str
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a completed task changes in the plan. `drop` gives ids of tasks that nobody has begun, each with the reason."""
+
+    add: Sequence[PlannedTask] = ()
+    drop: Mapping[str, str] = field(default_factory=dict)
+    reword: Sequence[Rewording] = ()
+
+
 class Planner(ABC):
     """Breaks a prompt into tasks. One planner serves one session."""
 
@@ -48,9 +66,9 @@ class Planner(ABC):
     async def plan(self, prompt: str, agents: int) -> Plan:
         """Tasks for the prompt. `agents` is a hint of how many can work at once, not a number of tasks to fill."""
 
-    async def review(self, board: Whiteboard, task: str) -> Sequence[PlannedTask]:
-        """`task` has just completed: further tasks that its result calls for, usually none."""
-        return ()
+    async def review(self, board: Whiteboard, task: str) -> Review:
+        """`task` has just completed: what its result changes in the plan, usually nothing."""
+        return Review()
 
     async def summary(self, board: Whiteboard) -> str | None:
         """Nothing is left to do: what the session came to, in words, each claim with the tasks or files it rests on. None: nothing to

@@ -126,7 +126,10 @@ class Orchestrator:
                         minutes=self._settings.max_minutes,
                         tokens=self._settings.max_tokens,
                         dollars=self._settings.max_dollars,
+                        all_steps=self._settings.all_steps,
                         task_minutes=self._settings.task_minutes,
+                        task_tokens=self._settings.task_tokens,
+                        task_dollars=self._settings.task_dollars,
                     ),
                 )
             )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hotdesk.events import Outcome, Summary, SummaryAgent, SummaryTask
-from hotdesk.whiteboard import TaskState, Whiteboard
+from hotdesk.whiteboard import Spent, TaskState, Whiteboard
 
-__all__ = ["outcome", "summarise"]
+__all__ = ["cost", "outcome", "summarise"]
 
 
 def outcome(board: Whiteboard, interrupted: bool = False) -> Outcome:
     """How the session ended."""
-    if board.tasks and all(task.status == "completed" for task in board.tasks.values()):
+    kept = [task for task in board.tasks.values() if task.status != "dropped"]
+    if kept and all(task.status == "completed" for task in kept):
         return "completed"
     if interrupted:
         return "interrupted"
@@ -47,7 +48,7 @@ def _task(board: Whiteboard, task: TaskState) -> SummaryTask:
     return SummaryTask(
         task=task.id,
         title=task.title,
-        status="completed" if done else "failed" if task.attempt else "not done",
+        status="completed" if done else "dropped" if task.status == "dropped" else "failed" if task.attempt else "not done",
         agent=task.agent,
         attempts=task.attempt,
         result=task.result if done else task.reason,
@@ -57,6 +58,8 @@ def _task(board: Whiteboard, task: TaskState) -> SummaryTask:
 
 
 def _text(board: Whiteboard, tasks: tuple[SummaryTask, ...], files: int, interrupted: bool) -> str:
+    dropped = [task for task in tasks if task.status == "dropped"]
+    tasks = tuple(task for task in tasks if task.status != "dropped")
     done = sum(task.status == "completed" for task in tasks)
     if not tasks:
         head = "Nothing was done: there was no plan."
@@ -68,13 +71,26 @@ def _text(board: Whiteboard, tasks: tuple[SummaryTask, ...], files: int, interru
     if files:
         parts.append(f"{files} file{'' if files == 1 else 's'} {'was' if files == 1 else 'were'} made.")
     parts += [f"«{task.title}» was not done: {_sentence(task.result)}" for task in tasks if task.status != "completed"]
+    parts += [f"«{task.title}» turned out not to be needed: {_sentence(task.result)}" for task in dropped]
     if interrupted:
         parts.append("The server ended before the session did.")
     elif board.status == "stopping":
         parts.append(_sentence(board.stop_reason))
+    if board.spent.calls:
+        parts.append(cost(board.spent))
     if board.rehearsal:
         parts.append("This was a rehearsal: the agents worked at real desktops, but no model decided what they wrote.")
     return " ".join(parts)
+
+
+def cost(spent: Spent) -> str:
+    """What the models took, for a person. A price that is not known is said to be unknown."""
+    tokens = f"{spent.input + spent.output:,} tokens ({spent.input:,} in, {spent.cached:,} of them cached, {spent.output:,} out)"
+    if not spent.unpriced:
+        return f"The models took {tokens} for ${spent.dollars:.2f}."
+    if spent.unpriced == spent.calls:
+        return f"The models took {tokens}; what that costs is unknown."
+    return f"The models took {tokens} for at least ${spent.dollars:.2f}; what {spent.unpriced} of {spent.calls} calls cost is unknown."
 
 
 def _sentence(text: str) -> str:

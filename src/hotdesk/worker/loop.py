@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -41,6 +40,7 @@ from hotdesk.logs.base import Log
 from hotdesk.tools.door import Closed
 from hotdesk.whiteboard import TaskState
 from hotdesk.worker.artifacts import Collector, lay_inputs
+from hotdesk.worker.budget import Budget
 from hotdesk.worker.door import ClientDoor, Door
 from hotdesk.worker.inbox import Inbox
 from hotdesk.worker.progress import NUDGING, Progress, Verdict
@@ -227,22 +227,20 @@ class _Seat:
     async def _loop(self, task: TaskState) -> Decision:
         """Observe, think, act, until the brain has had enough. Raises `BrainError`, `DeskError`, `Closed`."""
         history: list[Entry] = [await self._given(task)]
-        limits, progress, worked = self._inbox.board.limits, Progress(), 0.0
-        for taken in count(1):
-            if taken > limits.steps:
-                return Decision(failed=f"Its {limits.steps} steps are used up.")
-            if limits.task_minutes is not None and worked > limits.task_minutes * 60:
-                return Decision(failed=f"Its {limits.task_minutes:g} minutes are used up.")
+        budget, progress = Budget(self._inbox.board.limits), Progress()
+        while not (used_up := budget.used_up()):
             await self._inbox.gate()
             began = time.monotonic()
             self._door.step += 1
             await self._hear(history)
             decision = await self._think(task, history)
+            budget.steps += 1
+            budget.spend(decision.usage)
             if not decision.calls:
                 return decision
             held_up = self._door.held_up
             history += [await self._call(call) for call in decision.calls]
-            worked += time.monotonic() - began - (self._door.held_up - held_up)
+            budget.seconds += time.monotonic() - began - (self._door.held_up - held_up)
             match progress.step(decision.calls, self._door.seen):
                 case Verdict.GIVE_UP:
                     return Decision(failed=f"It did the same {progress.rounds} times over and nothing came of it.")
@@ -250,7 +248,7 @@ class _Seat:
                     history.append(Note(NUDGING.format(rounds=progress.rounds)))
                 case Verdict.FINE:
                     pass
-        raise AssertionError("count() does not end")
+        return Decision(failed=used_up)
 
     async def _given(self, task: TaskState) -> Given:
         """The task with all that belongs to it, and the first look at the desk."""

@@ -27,8 +27,9 @@ export function Home() {
             <h1 className="text-balance text-center font-semibold text-[1.75rem] leading-tight tracking-[-0.025em] sm:text-[2.1rem]">
               What should your agents do?
             </h1>
-            <p className="max-w-lg text-balance text-center text-[15px] text-muted-foreground leading-relaxed">
-              Your prompt becomes tasks, every task an agent at its own Linux desktop. Watch them live, and step in whenever you like.
+            <p className="max-w-xl text-pretty text-center text-base text-muted-foreground leading-7">
+              Your prompt becomes tasks, and every task gets an agent at its own Linux desktop. Watch them work live, and step in whenever
+              you like.
             </p>
           </div>
           <PromptForm about={about} />

@@ -5,9 +5,9 @@ import { PromptForm } from "./prompt-form";
 
 const about: About = {
   version: "0.1.0",
-  planner: { name: "rehearsal", label: "Rehearsal" },
-  brain: { name: "rehearsal", label: "Rehearsal", rehearsal: true },
-  desks: { name: "pretend", label: "Pretend" },
+  planner: { name: "rehearsal", label: "Rehearsal", why: "No key." },
+  brain: { name: "rehearsal", label: "Rehearsal", why: "No key.", rehearsal: true },
+  desks: { name: "pretend", label: "Pretend", why: "Chosen." },
   notice: null,
   agents: { default: 2, max: 4 },
   prompt_chars: 50,

@@ -3,12 +3,12 @@
 import { useSession } from "@/hooks/use-session";
 import { cn } from "@/lib/utils";
 
-const colours = { completed: "bg-good", failed: "bg-bad", running: "bg-primary", waiting: "bg-border" } as const;
+const colours = { completed: "bg-good", failed: "bg-bad", running: "bg-primary", waiting: "bg-border", dropped: "bg-border" } as const;
 
 /** How many of the tasks are done: in words, and as a bar with a piece for every task. */
 export function Progress({ className }: { className?: string }) {
   const board = useSession((state) => state.board);
-  const tasks = Object.values(board.tasks);
+  const tasks = Object.values(board.tasks).filter(({ status }) => status !== "dropped");
   const done = tasks.filter(({ status }) => status === "completed").length;
   const failed = tasks.filter(({ status }) => status === "failed").length;
   const words =

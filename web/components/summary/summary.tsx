@@ -196,6 +196,7 @@ const taskEnd = {
   completed: { icon: CheckIcon, word: "Done", tone: "good", colour: "text-good" },
   failed: { icon: XIcon, word: "Failed", tone: "bad", colour: "text-bad" },
   "not done": { icon: BanIcon, word: "Not done", tone: "bad", colour: "text-bad" },
+  dropped: { icon: BanIcon, word: "Not needed", tone: "plain", colour: "text-muted-foreground" },
 } as const;
 
 function TaskRow({ task, board }: { task: SummaryTask; board: Whiteboard }) {

@@ -1042,8 +1042,14 @@ export interface components {
             tokens?: number | null;
             /** Dollars */
             dollars?: number | null;
+            /** All Steps */
+            all_steps?: number | null;
             /** Task Minutes */
             task_minutes?: number | null;
+            /** Task Tokens */
+            task_tokens?: number | null;
+            /** Task Dollars */
+            task_dollars?: number | null;
         };
         /** NewSession */
         NewSession: {
@@ -1439,7 +1445,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "completed" | "failed" | "not done";
+            status: "completed" | "failed" | "not done" | "dropped";
             /** Agent */
             agent?: string | null;
             /**
@@ -1538,6 +1544,38 @@ export interface components {
             attempt: number;
         };
         /**
+         * TaskChanged
+         * @description The planner worded a task anew that nobody had begun, after what others found.
+         */
+        TaskChanged: {
+            /**
+             * Seq
+             * @default 0
+             */
+            seq: number;
+            /**
+             * At
+             * @default 0
+             */
+            at: number;
+            /**
+             * Session
+             * @default
+             */
+            session: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "task:changed";
+            /** Task */
+            task: string;
+            /** Title */
+            title: string;
+            /** Instructions */
+            instructions: string;
+        };
+        /**
          * TaskCompleted
          * @description An agent finished a task. `result` says what it did, in a few sentences.
          */
@@ -1623,6 +1661,36 @@ export interface components {
             needs: string[];
         };
         /**
+         * TaskDropped
+         * @description The planner took a task back that nobody had begun: what others found makes it needless. Those that need it no longer wait for it.
+         */
+        TaskDropped: {
+            /**
+             * Seq
+             * @default 0
+             */
+            seq: number;
+            /**
+             * At
+             * @default 0
+             */
+            at: number;
+            /**
+             * Session
+             * @default
+             */
+            session: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "task:dropped";
+            /** Task */
+            task: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * TaskFailed
          * @description One attempt at a task failed; the orchestrator decides whether there is another.
          */
@@ -1674,7 +1742,7 @@ export interface components {
              * @default waiting
              * @enum {string}
              */
-            status: "waiting" | "running" | "completed" | "failed";
+            status: "waiting" | "running" | "completed" | "failed" | "dropped";
             /** Agent */
             agent?: string | null;
             /**
@@ -1848,7 +1916,7 @@ export interface components {
              */
             last: number;
         };
-        AnyEvent: components["schemas"]["SessionCreated"] | components["schemas"]["SessionPlanned"] | components["schemas"]["SessionSpent"] | components["schemas"]["SessionStopping"] | components["schemas"]["SessionComplete"] | components["schemas"]["TaskCreated"] | components["schemas"]["TaskAssigned"] | components["schemas"]["TaskCompleted"] | components["schemas"]["TaskFailed"] | components["schemas"]["TaskAbandoned"] | components["schemas"]["AgentHired"] | components["schemas"]["AgentReady"] | components["schemas"]["AgentThinking"] | components["schemas"]["AgentReasoning"] | components["schemas"]["AgentSpent"] | components["schemas"]["AgentPaused"] | components["schemas"]["AgentResumed"] | components["schemas"]["AgentSteered"] | components["schemas"]["AgentTaken"] | components["schemas"]["AgentReleased"] | components["schemas"]["AgentAsked"] | components["schemas"]["AgentAnswered"] | components["schemas"]["AgentDismissed"] | components["schemas"]["AgentLost"] | components["schemas"]["AgentTerminated"] | components["schemas"]["ArtifactSaved"];
+        AnyEvent: components["schemas"]["SessionCreated"] | components["schemas"]["SessionPlanned"] | components["schemas"]["SessionSpent"] | components["schemas"]["SessionStopping"] | components["schemas"]["SessionComplete"] | components["schemas"]["TaskCreated"] | components["schemas"]["TaskAssigned"] | components["schemas"]["TaskCompleted"] | components["schemas"]["TaskFailed"] | components["schemas"]["TaskChanged"] | components["schemas"]["TaskDropped"] | components["schemas"]["TaskAbandoned"] | components["schemas"]["AgentHired"] | components["schemas"]["AgentReady"] | components["schemas"]["AgentThinking"] | components["schemas"]["AgentReasoning"] | components["schemas"]["AgentSpent"] | components["schemas"]["AgentPaused"] | components["schemas"]["AgentResumed"] | components["schemas"]["AgentSteered"] | components["schemas"]["AgentTaken"] | components["schemas"]["AgentReleased"] | components["schemas"]["AgentAsked"] | components["schemas"]["AgentAnswered"] | components["schemas"]["AgentDismissed"] | components["schemas"]["AgentLost"] | components["schemas"]["AgentTerminated"] | components["schemas"]["ArtifactSaved"];
     };
     responses: never;
     parameters: never;

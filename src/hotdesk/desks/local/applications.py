@@ -24,7 +24,7 @@ class Application(NamedTuple):
     suffixes: tuple[str, ...] = ()
 
 
-_ADWAITA = "/usr/share/icons/Adwaita/32x32/legacy"
+_ADWAITA = "/usr/share/icons/Adwaita/48x48/legacy"
 
 APPLICATIONS = {
     "files": Application("pcmanfm", "Files", "/usr/share/icons/Adwaita/32x32/places/folder.png", ("inode/directory",)),

@@ -197,7 +197,8 @@ def requirements(run_dir: RunDir) -> list[Finding]:
     remedy = "apt install passt, make /dev/net/tun usable, or set HOTDESK_INTERNET=none"
     found.append(Finding("full internet for desks", not problem, problem or "pasta", remedy, required=False))
     try:
-        run_dir.prepare()
+        if run_dir.path.exists():
+            run_dir.prepare()
         found.append(Finding("folder for desks", True, str(run_dir.path)))
     except MissingRequirement as missing:
         found.append(Finding("folder for desks", False, missing.message, missing.remedy))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -76,7 +76,8 @@ class PretendDesk(d.Desk):
 
     async def _seat(self, stream: anyio.abc.SocketStream) -> None:
         seat = _Seat(self, self._desktop)
-        await rfb.serve(stream, seat)
+        with suppress(OSError):
+            await rfb.serve(await rfb.steady(stream), seat)
         seat.leave()
 
     @contextmanager

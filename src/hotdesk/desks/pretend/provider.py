@@ -26,6 +26,7 @@ import anyio.to_thread
 
 from hotdesk.desks.base import Desk, DeskOptions, Desks, Finding, ScreenStream
 from hotdesk.desks.pretend.desk import PretendDesk
+from hotdesk.desks.pretend.rfb import steady
 from hotdesk.desks.pretend.shell import discard, kill_left
 from hotdesk.errors import DeskGone, DeskUnavailable
 
@@ -93,7 +94,7 @@ class PretendDesks(Desks):
             if folder is None:
                 raise FileNotFoundError(desk_id)
             with _short(folder) as short:
-                stream = await anyio.connect_unix(f"{short}/{VIEWERS}")
+                stream = await steady(await anyio.connect_unix(f"{short}/{VIEWERS}"))
         except OSError as error:
             raise DeskGone(f"There is no desk {desk_id} (any more).") from error
         async with stream:

@@ -15,12 +15,13 @@ from typing import Protocol
 
 import anyio
 import anyio.abc
+from anyio.abc import SocketAttribute
 from anyio.streams.buffered import BufferedByteReceiveStream
 from PIL import Image, ImageChops
 
 from hotdesk.desks.base import Point, Size
 
-__all__ = ["Screen", "serve"]
+__all__ = ["Screen", "serve", "steady"]
 
 VERSION = b"RFB 003.008\n"
 NO_SECURITY = 1
@@ -200,6 +201,22 @@ class _Viewer:
         self._has.paste(part, area[:2])
         pixels = self._format.pixels(part) if part.width and part.height else b""
         await self._stream.send(struct.pack(">BxHHHHHi", 0, 1, area[0], area[1], part.width, part.height, 0) + pixels)
+
+
+async def steady(stream: anyio.abc.SocketStream) -> anyio.abc.SocketStream:
+    """The same connection, over the event loop's transport. The given stream is closed. Raises `OSError` if the peer is gone.
+
+    anyio's own streams of unix sockets let an `InvalidStateError` loose in the event loop if they are cancelled just as the peer speaks.
+    """
+    async with stream:
+        duplicate = stream.extra(SocketAttribute.raw_socket).dup()  # noqa: S610 - no Django here
+    try:
+        return await anyio.abc.SocketStream.from_socket(duplicate)
+    except BaseException as error:
+        duplicate.close()
+        if isinstance(error, ValueError):
+            raise ConnectionResetError(str(error)) from error
+        raise
 
 
 async def serve(stream: anyio.abc.ByteStream, screen: Screen) -> None:

@@ -59,7 +59,9 @@ class _Laid:
 
 
 async def run(files: Files, command: str, timeout: float, folder: Path) -> Ran:
-    """Run `command` on `files`; its temporary folder is made in `folder`."""
+    """Run `command` on `files`; its temporary folder is made in `folder`. Raises `DeskRefused` if the system cannot start it."""
+    if "\0" in command:
+        raise DeskRefused("A command cannot have a NUL in it.")
     laid = await anyio.to_thread.run_sync(_lay, files.snapshot(), folder)
     try:
         code, stdout, stderr = await _execute(_HOME.sub(str(laid.home), command), timeout, laid.home)
@@ -77,26 +79,31 @@ def _text(output: bytearray, home: Path) -> str:
 async def _execute(command: str, timeout: float, home: Path) -> tuple[int | None, bytearray, bytearray]:
     environment = {"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
     stdout, stderr = bytearray(), bytearray()
-    with anyio.CancelScope(shield=True):  # a start that is cut short would leave a process nobody knows
-        process = await anyio.open_process(
-            ["/bin/sh", "-c", command], cwd=home, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+    try:
+        with anyio.CancelScope(shield=True):  # a start that is cut short would leave a process nobody knows
+            process = await anyio.open_process(
+                ["/bin/sh", "-c", command], cwd=home, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+    except OSError as error:
+        raise DeskRefused(f"The command could not be run: {error.strerror}.") from error
     assert process.stdout is not None  # noqa: S101 - open_process gives pipes unless told otherwise
     assert process.stderr is not None  # noqa: S101
-    async with anyio.create_task_group() as readers:
-        readers.start_soon(_read, process.stdout, stdout)
-        readers.start_soon(_read, process.stderr, stderr)
-        try:
-            with anyio.move_on_after(timeout) as timer:
-                await _exited(process.pid)
-        finally:
-            with anyio.CancelScope(shield=True):
-                killed = await anyio.to_thread.run_sync(kill_left, home)
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-        readers.cancel_scope.deadline = anyio.current_time() + DRAIN
-    with anyio.CancelScope(shield=True):
-        await process.aclose()
+    try:
+        async with anyio.create_task_group() as readers:
+            readers.start_soon(_read, process.stdout, stdout)
+            readers.start_soon(_read, process.stderr, stderr)
+            try:
+                with anyio.move_on_after(timeout) as timer:
+                    await _exited(process.pid)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    killed = await anyio.to_thread.run_sync(kill_left, home)
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+            readers.cancel_scope.deadline = anyio.current_time() + DRAIN
+    finally:
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
     if timer.cancelled_caught:
         await _buried(killed)
     return (None if timer.cancelled_caught else process.returncode), stdout, stderr
