@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hotdesk.errors import BadInput
@@ -20,14 +22,19 @@ __all__ = [
     "PLANNER_MODEL",
     "DataSettings",
     "DeskSettings",
+    "HttpServer",
+    "McpServer",
     "MindSettings",
     "ServerSettings",
     "SessionSettings",
+    "StdioServer",
     "environment",
     "read",
 ]
 
-_CONFIG = SettingsConfigDict(env_prefix="HOTDESK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+_CONFIG = SettingsConfigDict(
+    env_prefix="HOTDESK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+)
 
 
 BRAIN_MODELS = {
@@ -39,6 +46,36 @@ BRAIN_MODELS = {
 """The model an agent thinks with when only a key says which vendor, in the order of preference: good at desktops, not the dearest."""
 PLANNER_MODEL = "anthropic:claude-opus-5-5"
 """The model that plans when nothing else is said and there is a key for it: a plan is one call, and all else rests on it."""
+
+
+_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_Name = Annotated[str, Field(pattern=r"^[^=\x00]+$")]
+_HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+_HeaderText = Annotated[str, Field(pattern=r"^([!-~]([\t -~]*[!-~])?)?$")]
+
+
+class StdioServer(BaseModel):
+    """A further MCP server that is a program: it is started, and spoken to over its standard input and output."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    type: Literal["stdio"] = "stdio"
+    command: Annotated[str, Field(min_length=1, pattern=r"^[^\x00=]*$")]
+    args: tuple[_Text, ...] = Field(default=(), repr=False)
+    env: dict[_Name, _Text] = Field(default={}, repr=False)
+
+
+class HttpServer(BaseModel):
+    """A further MCP server at an address, over streamable HTTP."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    type: Literal["http", "streamable-http", "streamable_http", "streamableHttp"] = "http"
+    url: str = Field(pattern=r"^https?://[^\s/]+[!-~]*$", repr=False)
+    headers: dict[_HeaderName, _HeaderText] = Field(default={}, repr=False)
+
+
+McpServer = StdioServer | HttpServer
 
 
 class DataSettings(BaseSettings):
@@ -163,6 +200,10 @@ class MindSettings(BaseSettings):
     """Key of the server at HOTDESK_BASE_URL, if it wants one."""
     dedalus_mcp_servers: Annotated[tuple[str, ...], NoDecode] = ()
     """MCP servers that Dedalus runs on its side for its models (owner/server or an https address), comma between."""
+    mcp_servers: SecretStr | None = None
+    """Further MCP servers whose tools every agent gets, as JSON or the name of a file with it (`@servers.json`):
+    `{"name": {"command": "…", "args": […], "env": {…}}}` for a program, `{"name": {"url": "https://…", "headers": {…}}}` for an address
+    (streamable HTTP). Programs run on this machine, not on the desk, in your home folder, with PATH, HOME, LANG and what `env` says."""
     anthropic_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY"))
     """Anthropic's key."""
     dedalus_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("DEDALUS_API_KEY"))
@@ -191,6 +232,17 @@ class MindSettings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return _list(value)
 
+    @field_validator("mcp_servers")
+    @classmethod
+    def _servers_can_be(cls, value: SecretStr | None) -> SecretStr | None:
+        """The JSON itself takes a file's place, so that a worker elsewhere reads the same."""
+        text = "" if value is None else _text_or_file(value.get_secret_value().strip())
+        return SecretStr(text) if _servers(text) else None
+
+    def further_servers(self) -> dict[str, McpServer]:
+        """The further MCP servers by name."""
+        return _servers(self.mcp_servers.get_secret_value()) if self.mcp_servers else {}
+
     _left_open: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
@@ -213,6 +265,53 @@ class MindSettings(BaseSettings):
         """Whether there is a key for `vendor`."""
         key: SecretStr | None = getattr(self, f"{vendor}_key", None)
         return key is not None and bool(key.get_secret_value())
+
+
+MOST_SERVERS = 16
+MOST_CHARACTERS = 60_000
+"""Of the servers' JSON: it is handed to workers in their environment."""
+
+
+def _text_or_file(text: str) -> str:
+    if not text or text.startswith(("{", "[")):
+        return text
+    path = Path(text.removeprefix("@")).expanduser()
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ValueError(f"it is neither JSON nor a file that can be read ({why})") from error
+
+
+def _servers(text: str) -> dict[str, McpServer]:
+    """Raises `ValueError` with what is wrong, never with a value in it."""
+    if not text:
+        return {}
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"it has more than {MOST_CHARACTERS:,} characters")
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no valid JSON ({error.msg}, line {error.lineno}, column {error.colno})") from None
+    if isinstance(given, dict) and isinstance(wrapped := given.get("mcpServers"), dict) and not {"command", "url"} & set(wrapped):
+        given = wrapped  # as the files of other programs have it
+    if not isinstance(given, dict):
+        raise ValueError('it is no JSON object of the form {"name": {"command": "…"}}')  # noqa: TRY004 - pydantic wants a ValueError
+    if len(given) > MOST_SERVERS:
+        raise ValueError(f"it names more than {MOST_SERVERS} servers")
+    return {name: _server(name, entry) for name, entry in given.items()}
+
+
+def _server(name: str, entry: Any) -> McpServer:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,29}", name):
+        raise ValueError(f"{name[:40]!r} is no name for a server: a letter, then up to 29 letters, digits, dashes and underscores")
+    if not isinstance(entry, dict) or ("command" in entry) == ("url" in entry):
+        raise ValueError(f'{name} has to have either a "command" or a "url"')
+    try:
+        return (StdioServer if "command" in entry else HttpServer).model_validate(entry)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False)[0]
+        raise ValueError(f"{name}, {'.'.join(map(str, wrong['loc']))}: {wrong['msg'][0].lower()}{wrong['msg'][1:]}") from None
 
 
 def _list(value: Any) -> Any:

@@ -44,6 +44,8 @@ from hotdesk.errors import DeskGone, DeskRefused, DeskUnavailable
 
 WAIT = 20.0
 OPTIONS = DeskOptions()
+SLEEP = f"94.{os.getpid()}"
+"""Seconds that the commands of these tests sleep: nobody else's do."""
 RETURN, CONTROL, SHIFT, BACKSPACE = 0xFF0D, 0xFFE3, 0xFFE1, 0xFF08
 
 
@@ -289,10 +291,10 @@ async def test_a_terminal_runs_what_is_entered_one_after_the_other(desk: Desk) -
 async def test_closing_a_terminal_or_pressing_ctrl_c_ends_its_command(desk: Desk) -> None:
     for key in ("ctrl+c", "alt+F4"):
         await desk.launch("terminal")
-        await desk.act([Write(text=f"touch begun-{key}; sleep 94.25\n")])
-        await until_running("94.25")
+        await desk.act([Write(text=f"touch begun-{key}; sleep {SLEEP}\n")])
+        await until_running(SLEEP)
         await desk.act([Press(key=key)])
-        await until_not_running("94.25")
+        await until_not_running(SLEEP)
 
 
 # Files and commands
@@ -350,20 +352,20 @@ async def test_a_command_gets_no_variable_of_ours(desk: Desk, monkeypatch: pytes
 
 
 async def test_what_a_killed_command_had_written_is_kept(desk: Desk) -> None:
-    ran = await desk.run("echo half > half.txt; sleep 94.11", timeout=0.3)
+    ran = await desk.run(f"echo half > half.txt; sleep {SLEEP}", timeout=0.3)
     assert ran.timed_out
     assert await desk.read_file("half.txt") == b"half\n"
 
 
 async def test_nothing_is_left_running_after_a_timeout_even_in_a_session_of_its_own(desk: Desk) -> None:
-    await desk.run("setsid sleep 94.12 & (trap '' TERM HUP; sleep 94.12) & sleep 94.12", timeout=0.3)
-    assert running("94.12") == []
+    await desk.run(f"setsid sleep {SLEEP} & (trap '' TERM HUP; sleep {SLEEP}) & sleep {SLEEP}", timeout=0.3)
+    assert running(SLEEP) == []
 
 
 async def test_nothing_is_left_running_after_a_command_that_ended(desk: Desk) -> None:
     with anyio.fail_after(WAIT):
-        assert (await desk.run("setsid sleep 94.13 & sleep 94.13 & echo ok")).stdout == "ok\n"
-    assert running("94.13") == []
+        assert (await desk.run(f"setsid sleep {SLEEP} & sleep {SLEEP} & echo ok")).stdout == "ok\n"
+    assert running(SLEEP) == []
 
 
 async def test_folders_closed_by_a_command_and_odd_files_do_not_hinder_the_next(desk: Desk) -> None:
@@ -641,7 +643,7 @@ async def main():
     async with desks.open("theirs", DeskOptions()) as desk:
         print("open", flush=True)
         try:
-            await desk.run("sleep 94.31")
+            await desk.run("sleep " + sys.argv[2])
         except Exception as error:
             print(type(error).__name__, flush=True)
 anyio.run(main)
@@ -679,7 +681,7 @@ def python(program: str, *arguments: str) -> list[str]:
 @contextmanager
 def owner(run_dir: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process with a desk `theirs`, in the midst of a command."""
-    with subprocess.Popen(python(_OWNER, str(run_dir)), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(python(_OWNER, str(run_dir), SLEEP), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "open\n"
@@ -698,7 +700,7 @@ async def test_a_viewer_in_another_process_types_into_the_editor(desks: Desks, d
 
 async def test_a_desk_destroyed_by_another_process_is_gone_at_once_and_its_command_with_it(desks: Desks, tmp_path: Path) -> None:
     with owner(tmp_path / "run") as process:
-        await until_running("94.31")
+        await until_running(SLEEP)
         assert await desks.list() == ["theirs"]
         with anyio.fail_after(WAIT):
             done = await anyio.run_process(python(_DESTROYER, str(tmp_path / "run"), "theirs"))
@@ -707,18 +709,18 @@ async def test_a_desk_destroyed_by_another_process_is_gone_at_once_and_its_comma
         assert process.stdout is not None
         assert await anyio.to_thread.run_sync(process.stdout.readline) == "DeskGone\n"
         assert await anyio.to_thread.run_sync(process.wait) == 0
-        assert running("94.31") == []
+        assert running(SLEEP) == []
 
 
 async def test_what_a_killed_owner_left_is_swept_with_its_commands(desks: Desks, tmp_path: Path) -> None:
     with owner(tmp_path / "run") as process:
-        await until_running("94.31")
+        await until_running(SLEEP)
         assert await desks.sweep() == []
         process.send_signal(signal.SIGKILL)
         await anyio.to_thread.run_sync(process.wait)
         assert await desks.sweep() == ["theirs"]
         assert (await desks.list(), await desks.sweep(), await desks.destroy("theirs")) == ([], [], False)
-        assert running("94.31") == []
+        assert running(SLEEP) == []
         with pytest.raises(DeskGone):
             async with desks.view("theirs"):
                 pass
@@ -738,11 +740,11 @@ async def test_an_owner_that_does_not_answer_loses_its_desk_all_the_same(
 ) -> None:
     monkeypatch.setattr("hotdesk.desks.pretend.provider.ANSWER", 0.2)
     with owner(tmp_path / "run") as process:
-        await until_running("94.31")
+        await until_running(SLEEP)
         process.send_signal(signal.SIGSTOP)
         assert await desks.destroy("theirs") is True
         assert await desks.list() == []
-        assert running("94.31") == []
+        assert running(SLEEP) == []
         process.send_signal(signal.SIGCONT)
         assert await anyio.to_thread.run_sync(process.wait) == 0
 
@@ -751,14 +753,14 @@ async def test_a_call_under_way_when_the_desk_is_destroyed_says_that_it_is_gone(
     async with desks.open("d1", OPTIONS) as desk:
 
         async def destroy() -> None:
-            await until_running("94.32")
+            await until_running(SLEEP)
             await desks.destroy("d1")
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(destroy)
             with pytest.raises(DeskGone), anyio.fail_after(WAIT):
-                await desk.run("sleep 94.32")
-        assert running("94.32") == []
+                await desk.run(f"sleep {SLEEP}")
+        assert running(SLEEP) == []
 
 
 async def test_leaving_a_destroyed_desk_does_not_end_the_next_of_the_same_id(desks: Desks) -> None:

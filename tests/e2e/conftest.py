@@ -15,8 +15,9 @@ CHROMIUM = "/usr/bin/chromium"
 BUILT = Path(__file__).parents[2] / "web" / "out" / "index.html"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module only: while it lives, this thread has a running event loop, in which no test of another kind could run its own."""
     assert BUILT.exists(), "the page is not built: run scripts/setup"
     arguments = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
     if os.getuid() == 0:
@@ -29,8 +30,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def hotdesk(tmp_path: Path) -> Iterator[Served]:
-    """With local desks, and a rehearsal slow enough to be watched."""
-    with served(tmp_path / "data", "local", HOTDESK_REHEARSAL_PACE="1") as running:
+    """With local desks, and a rehearsal slow enough to be stepped into."""
+    with served(tmp_path / "data", "local", HOTDESK_REHEARSAL_PACE="0.3") as running:
         yield running
 
 

@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import listen
 from tests.hotdesk_process import Served, wait_until
 
+pytestmark = pytest.mark.xdist_group("browser")  # one Chromium at a time
+
 GOAL = "Write a research paper about the rise of Dedalus Labs"
 
 

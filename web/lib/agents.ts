@@ -33,3 +33,10 @@ export function taskTitle(board: Whiteboard, task: string | null | undefined): s
 }
 
 export const isOver = (agent: AgentState) => agent.ended_at != null;
+
+/** How far the tasks are. What turned out not to be needed does not count. */
+export function progressOf(board: Whiteboard): { tasks: TaskState[]; done: number; failed: number } {
+  const tasks = Object.values(board.tasks).filter(({ status }) => status !== "dropped");
+  const count = (wanted: TaskState["status"]) => tasks.filter(({ status }) => status === wanted).length;
+  return { tasks, done: count("completed"), failed: count("failed") };
+}

@@ -5,27 +5,32 @@ arguments may be is said by the contract's own models (`desks.base`), so the sch
 that cannot be done answers with an error result that says why in a sentence; it never raises through MCP.
 
 Every result's `_meta["hotdesk"]` tells `frame` (content hash of the screen after it) and `changed`; an error's, `interrupted` (a person
-stepped in) and `gone` (there is no desk any more).
+stepped in) and `gone` (there is no desk any more). A picture that is not the screen pixel for pixel says in its own `_meta["hotdesk"]`
+what it is: `frame` (its content hash), `width` and `height`.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
+import anyio.to_thread
 import mcp.types as mt
 from mcp.server import Server
+from PIL import Image as Pillow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hotdesk import __version__
+from hotdesk.blobs import digest
 from hotdesk.desks import base as d
-from hotdesk.errors import DeskGone, HotdeskError
+from hotdesk.errors import DeskGone, DeskRefused, HotdeskError
 from hotdesk.tools.door import Deed, Door, Interrupted, Passed
 
-__all__ = ["META", "desk_server"]
+__all__ = ["META", "answering", "desk_server", "picture_block"]
 
 META = "hotdesk"
 """Key in a result's `_meta` under which Hotdesk's own facts stand."""
@@ -49,6 +54,13 @@ class Nothing(_Arguments):
 
 class Act(_Arguments):
     actions: Annotated[list[d.Action], Field(min_length=1, max_length=50)]
+
+
+class Zoom(_Arguments):
+    x: Annotated[int, Field(ge=0, description="Left edge of the region.")]
+    y: Annotated[int, Field(ge=0, description="Top edge of the region.")]
+    width: Annotated[int, Field(ge=10)]
+    height: Annotated[int, Field(ge=10)]
 
 
 class Launch(_Arguments):
@@ -93,6 +105,8 @@ class _Tool(Generic[A]):
     settles: bool = True
     looks: bool = False
     """Whether the picture is given even if the screen is as before."""
+    part: Callable[[d.Image, A], d.Image] | None = None
+    """What is given of the screen instead of the whole."""
 
     def deed(self, given: A) -> Deed:
         return Deed(
@@ -101,6 +115,7 @@ class _Tool(Generic[A]):
             do=lambda desk: self.do(desk, given),
             actions=_shown(given),
             settles=self.settles,
+            shows=self.part is None,
         )
 
 
@@ -166,6 +181,23 @@ async def _look(desk: d.Desk, _: Nothing) -> str:
     return f"The screen, {desk.size.width}x{desk.size.height} pixels."
 
 
+async def _zoom(desk: d.Desk, given: Zoom) -> str:
+    screen = desk.size
+    if given.x + given.width > screen.width or given.y + given.height > screen.height:
+        raise DeskRefused(f"The region reaches outside the screen, which is {screen.width}x{screen.height} pixels.")
+    return "That region, enlarged. Coordinates for clicks stay those of the whole screen."
+
+
+def _enlarged(screen: d.Image, given: Zoom) -> d.Image:
+    factor = min(screen.size.width / given.width, screen.size.height / given.height)
+    size = d.Size(round(given.width * factor), round(given.height * factor))
+    box = (given.x, given.y, given.x + given.width, given.y + given.height)
+    data = io.BytesIO()
+    with Pillow.open(io.BytesIO(screen.data)) as whole:
+        whole.convert("RGB").resize(size, Pillow.Resampling.LANCZOS, box=box).save(data, "JPEG", quality=90)
+    return d.Image(data.getvalue(), "image/jpeg", size)
+
+
 async def _launch(desk: d.Desk, given: Launch) -> str:
     await desk.launch(given.application)
     return f"Started {given.application}."
@@ -210,6 +242,16 @@ _TOOLS: dict[str, _Tool[Any]] = {
         _Tool("screenshot", "Look at the screen.", Nothing, lambda _: "Looking at the screen", _look, looks=True),
         *(_action_tool(model) for model in _ACTIONS),
         _Tool(
+            "zoom",
+            "Look closely at a region of the screen: it is shown enlarged, to read small text or tell small things apart. "
+            "Coordinates for clicks stay those of the whole screen.",
+            Zoom,
+            lambda g: f"Looking closely at ({g.x}, {g.y}), {g.width}×{g.height}",
+            _zoom,
+            settles=False,
+            part=_enlarged,
+        ),
+        _Tool(
             "act",
             "Do several actions in order and see the settled screen once, after the last. Quicker than one call each.",
             Act,
@@ -232,26 +274,32 @@ def desk_server(door: Door) -> Server[Any]:
     async def list_tools(_: Any, __: mt.PaginatedRequestParams | None) -> mt.ListToolsResult:
         return mt.ListToolsResult(tools=[_described(tool) for tool in _TOOLS.values()])
 
-    async def call_tool(_: Any, params: mt.CallToolRequestParams) -> mt.CallToolResult:  # noqa: PLR0911 - one for each way it can end
+    async def call_tool(_: Any, params: mt.CallToolRequestParams) -> mt.CallToolResult:
         tool = _TOOLS.get(params.name)
         if tool is None:
             return _error(f"There is no tool {params.name}. There are: {', '.join(_TOOLS)}.")
         try:
             given = tool.arguments.model_validate(params.arguments or {})
-            return _result(tool, await door.through(tool.deed(given)))
         except ValidationError as error:
             return _error(f"The arguments of {params.name} do not fit: {_wrong(error)}.")
-        except Interrupted as error:
-            return _error(str(error), interrupted=True)
-        except DeskGone as error:
-            return _error(str(error), gone=True)
-        except HotdeskError as error:
-            return _error(str(error))
-        except Exception as error:
-            logger.exception("The tool %s failed.", params.name)
-            return _error(f"{params.name} could not be done, through a fault of the desk ({type(error).__name__}: {error}).")
+        return await answering(door, tool.deed(given), lambda passed: _result(tool, given, passed))
 
     return Server("hotdesk-desk", version=__version__, on_list_tools=list_tools, on_call_tool=call_tool)
+
+
+async def answering(door: Door, deed: Deed, result: Callable[[Passed], Awaitable[mt.CallToolResult]]) -> mt.CallToolResult:
+    """What came of a deed: its result, or an error result. Never raises."""
+    try:
+        return await result(await door.through(deed))
+    except Interrupted as error:
+        return _error(str(error), interrupted=True)
+    except DeskGone as error:
+        return _error(str(error), gone=True)
+    except HotdeskError as error:
+        return _error(str(error))
+    except Exception as error:
+        logger.exception("The tool %s failed.", deed.tool)
+        return _error(f"{deed.tool} could not be done, through a fault of the desk ({type(error).__name__}: {error}).")
 
 
 def _described(tool: _Tool[Any]) -> mt.Tool:
@@ -261,13 +309,25 @@ def _described(tool: _Tool[Any]) -> mt.Tool:
     return mt.Tool(name=tool.name, description=tool.description, input_schema=schema)
 
 
-def _result(tool: _Tool[Any], passed: Passed) -> mt.CallToolResult:
-    content: list[mt.ContentBlock] = [mt.TextContent(type="text", text=passed.text)]
-    if passed.changed or tool.looks:
+async def _result(tool: _Tool[A], given: A, passed: Passed) -> mt.CallToolResult:
+    text = passed.text
+    content: list[mt.ContentBlock] = []
+    if tool.part is not None:
+        part = await anyio.to_thread.run_sync(tool.part, passed.image, given)
+        content.append(picture_block(part))
+        if passed.changed:
+            text += " The screen has changed since you last saw the whole of it."
+    elif passed.changed or tool.looks:
         data = base64.b64encode(passed.image.data).decode()
         content.append(mt.ImageContent(type="image", data=data, mime_type=passed.image.media_type))
     meta = {"frame": passed.digest, "changed": passed.changed, "interrupted": False}
-    return mt.CallToolResult(content=content, _meta={META: meta})
+    return mt.CallToolResult(content=[mt.TextContent(type="text", text=text), *content], _meta={META: meta})
+
+
+def picture_block(image: d.Image) -> mt.ImageContent:
+    """A picture that is not the screen pixel for pixel."""
+    meta = {"frame": digest(image.data), "width": image.size.width, "height": image.size.height}
+    return mt.ImageContent(type="image", data=base64.b64encode(image.data).decode(), mime_type=image.media_type, _meta={META: meta})
 
 
 def _error(text: str, interrupted: bool = False, gone: bool = False) -> mt.CallToolResult:

@@ -32,6 +32,8 @@ class Deed:
     actions: tuple[Mapping[str, Any], ...] = ()
     settles: bool = True
     """Whether it can change the screen, so that the screen has to come to rest after it."""
+    shows: bool = True
+    """Whether what came of it is told with the screen. If not, a screen that has changed is told with the next deed that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Passed:
     image: Image
     digest: str
     changed: bool
-    """Whether the frame differs from the one before it."""
+    """Whether the frame differs from the one that who asked was shown last."""
 
 
 class Door(Protocol):

@@ -35,6 +35,8 @@ class Door:
         self._one_at_a_time = anyio.Lock()
         self.seen = ""
         """Content hash of the newest frame."""
+        self._shown = {"brain": "", "client": ""}
+        """Content hash of the frame that each was shown last."""
         self._takeovers = 0
         self.held_up = 0.0
         """Seconds that deeds have waited because a person paused the agent or had its desk."""
@@ -78,7 +80,7 @@ class Door:
             image, digest = await self._frame()
         except HotdeskError as gone:
             raise error or gone from gone
-        changed, self.seen = digest != self.seen, digest
+        self.seen = digest
         think, self.think_ms = (self.think_ms, 0.0) if by == "brain" else (0.0, self.think_ms)
         await self._log.append(
             ev.AgentThinking(
@@ -97,12 +99,16 @@ class Door:
         )
         if error is not None:
             raise error
+        changed = digest != self._shown[by]
+        if deed.shows:
+            self._shown[by] = digest
         return Passed(text, image, digest, changed)
 
     async def look(self) -> tuple[Image, str]:
         """The screen as it is, for the brain to begin with or to go on from; no deed, so not logged."""
         async with self._one_at_a_time:
             image, self.seen = await self._frame()
+            self._shown["brain"] = self.seen
             return image, self.seen
 
     async def _frame(self) -> tuple[Image, str]:

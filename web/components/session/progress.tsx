@@ -1,6 +1,7 @@
 "use client";
 
 import { useSession } from "@/hooks/use-session";
+import { progressOf } from "@/lib/agents";
 import { cn } from "@/lib/utils";
 
 const colours = { completed: "bg-good", failed: "bg-bad", running: "bg-primary", waiting: "bg-border", dropped: "bg-border" } as const;
@@ -8,9 +9,7 @@ const colours = { completed: "bg-good", failed: "bg-bad", running: "bg-primary",
 /** How many of the tasks are done: in words, and as a bar with a piece for every task. */
 export function Progress({ className }: { className?: string }) {
   const board = useSession((state) => state.board);
-  const tasks = Object.values(board.tasks).filter(({ status }) => status !== "dropped");
-  const done = tasks.filter(({ status }) => status === "completed").length;
-  const failed = tasks.filter(({ status }) => status === "failed").length;
+  const { tasks, done, failed } = progressOf(board);
   const words =
     tasks.length === 0
       ? board.status === "planning"

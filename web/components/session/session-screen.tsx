@@ -10,6 +10,7 @@ import { Tabs, TabsContent } from "@/components/ui/tabs";
 import { useAnnouncements } from "@/hooks/use-announcements";
 import { SessionContext, useFollowedSession, useSession } from "@/hooks/use-session";
 import { useView, type View } from "@/hooks/use-view";
+import { progressOf } from "@/lib/agents";
 import { explain } from "@/lib/api";
 import { keysAreTaken } from "@/lib/keys";
 import { toast } from "@/lib/notify";
@@ -118,9 +119,9 @@ function Wait() {
 function useTitle(): void {
   const prompt = useSession((state) => state.board.prompt);
   const progress = useSession(({ board }) => {
-    const tasks = Object.values(board.tasks);
     if (board.status === "complete") return board.outcome === "completed" ? "✓ " : "";
-    return tasks.length > 0 ? `${tasks.filter(({ status }) => status === "completed").length}/${tasks.length} ` : "";
+    const { tasks, done } = progressOf(board);
+    return tasks.length > 0 ? `${done}/${tasks.length} ` : "";
   });
   useEffect(() => {
     document.title = `${progress}${prompt.replace(/\s+/g, " ").slice(0, 60)} – Hotdesk`;

@@ -5,7 +5,7 @@ import { type ComponentProps, type ReactNode, useEffect, useRef } from "react";
 import { AgentMark } from "@/components/agents/agent-badge";
 import { TabsList, TabsTrigger } from "@/components/ui/tabs";
 import { useSession } from "@/hooks/use-session";
-import { AGENT_STATUS, agentColour, isOver, taskTitle } from "@/lib/agents";
+import { AGENT_STATUS, agentColour, isOver, progressOf, taskTitle } from "@/lib/agents";
 import { cn } from "@/lib/utils";
 import type { AgentState, Whiteboard } from "@/lib/whiteboard";
 
@@ -23,8 +23,7 @@ export function ViewTabs({ view }: { view: string }) {
   }, [view]);
 
   const board = useSession((state) => state.board);
-  const tasks = Object.values(board.tasks);
-  const done = tasks.filter(({ status }) => status === "completed").length;
+  const { tasks, done } = progressOf(board);
   return (
     <TabsList
       ref={list}

@@ -37,6 +37,7 @@ it("shows the prompt as text, never as markup", () => {
 it.each([
   ["completed", ["completed", "completed"], "All 2 tasks done"],
   ["completed", ["completed"], "Done"],
+  ["completed", ["completed", "dropped", "completed"], "All 2 tasks done"],
   ["failed", ["completed", "failed", "completed"], "2 of 3 tasks done"],
   ["failed", [], "Nothing was done"],
   ["stopped", ["completed", "not done"], "Stopped with 1 of 2 tasks done"],

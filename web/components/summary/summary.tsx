@@ -59,7 +59,7 @@ export function Summary({ onOpenAgent }: { onOpenAgent: (agent: string) => void 
         </p>
         <dl className="flex flex-wrap gap-x-7 gap-y-2 text-sm">
           <Fact icon={ClockIcon} what="Time" value={duration(summary.seconds)} />
-          <Fact icon={ListChecksIcon} what="Tasks" value={`${done(summary.tasks)} of ${plural(summary.tasks.length, "task")}`} />
+          <Fact icon={ListChecksIcon} what="Tasks" value={`${done(summary.tasks)} of ${plural(needed(summary.tasks).length, "task")}`} />
           <Fact icon={FootprintsIcon} what="Work" value={`${plural(steps, "step")} by ${plural(summary.agents.length, "agent")}`} />
           <Fact icon={FilesIcon} what="Files" value={files.length === 0 ? "no files" : `${plural(files.length, "file")}, ${bytes(size)}`} />
           {cost && <Fact icon={CoinsIcon} what="Spent" value={`${cost}, ${spendingInFull(board.spent)}`} />}
@@ -147,20 +147,23 @@ export function Summary({ onOpenAgent }: { onOpenAgent: (agent: string) => void 
   );
 }
 
+/** Tasks that turned out not to be needed count neither as done nor as not done. */
+const needed = (tasks: readonly SummaryTask[]) => tasks.filter(({ status }) => status !== "dropped");
 const done = (tasks: readonly SummaryTask[]) => tasks.filter(({ status }) => status === "completed").length;
 
 export function headlineOf(
   outcome: NonNullable<Whiteboard["outcome"]>,
   tasks: readonly SummaryTask[],
 ): { icon: LucideIcon; headline: string; tone: string } {
-  const count = `${done(tasks)} of ${plural(tasks.length, "task")} done`;
+  const total = needed(tasks).length;
+  const count = `${done(tasks)} of ${plural(total, "task")} done`;
   switch (outcome) {
     case "completed":
-      return { icon: CircleCheckIcon, headline: tasks.length === 1 ? "Done" : `All ${tasks.length} tasks done`, tone: "tint-good" };
+      return { icon: CircleCheckIcon, headline: total === 1 ? "Done" : `All ${total} tasks done`, tone: "tint-good" };
     case "failed":
       return {
         icon: TriangleAlertIcon,
-        headline: tasks.length === 0 ? "Nothing was done" : count,
+        headline: total === 0 ? "Nothing was done" : count,
         tone: done(tasks) > 0 ? "tint-warn" : "tint-bad",
       };
     case "stopped":

@@ -1,6 +1,15 @@
 "use client";
 
-import { BanIcon, CheckIcon, ChevronRightIcon, CircleDashedIcon, LoaderCircleIcon, PaperclipIcon, XIcon } from "lucide-react";
+import {
+  BanIcon,
+  CheckIcon,
+  ChevronRightIcon,
+  CircleDashedIcon,
+  CircleSlashIcon,
+  LoaderCircleIcon,
+  PaperclipIcon,
+  XIcon,
+} from "lucide-react";
 import { AgentMark } from "@/components/agents/agent-badge";
 import { Badge } from "@/components/ui/badge";
 import { agentColour, TASK_STATUS, taskTitle } from "@/lib/agents";
@@ -18,6 +27,7 @@ export function TaskIcon({ task, className }: { task: TaskState; className?: str
       <XIcon className={cn(shared, "text-bad")} aria-hidden="true" />
     );
   if (task.status === "running") return <LoaderCircleIcon className={cn(shared, "animate-spin text-link")} aria-hidden="true" />;
+  if (task.status === "dropped") return <CircleSlashIcon className={cn(shared, "text-muted-foreground")} aria-hidden="true" />;
   return <CircleDashedIcon className={cn(shared, "text-muted-foreground")} aria-hidden="true" />;
 }
 
@@ -25,7 +35,8 @@ export function TaskIcon({ task, className }: { task: TaskState; className?: str
 export function TaskCard({ task, board }: { task: TaskState; board: Whiteboard }) {
   const { word, tone } = TASK_STATUS[task.status];
   const agent = task.agent ? board.agents[task.agent] : undefined;
-  const waitsFor = task.status === "waiting" ? task.needs.filter((need) => board.tasks[need]?.status !== "completed") : [];
+  const waitsFor =
+    task.status === "waiting" ? task.needs.filter((need) => !/^(completed|dropped)$/.test(board.tasks[need]?.status ?? "")) : [];
   const outcome = task.status === "completed" ? task.result : task.reason;
   return (
     <article
@@ -70,7 +81,7 @@ export function TaskCard({ task, board }: { task: TaskState; board: Whiteboard }
             dir="auto"
             className={cn(
               "line-clamp-4 whitespace-pre-wrap break-words text-xs leading-[1.55]",
-              task.status === "completed" ? "text-foreground/85" : "text-bad",
+              /^(completed|dropped)$/.test(task.status) ? "text-foreground/85" : "text-bad",
             )}
           >
             {task.status === "waiting" ? `Last attempt: ${outcome}` : outcome}

@@ -10,7 +10,7 @@ import { TaskCard } from "./task-card";
 const columns: { title: string; holds: (task: TaskState) => boolean; empty: string }[] = [
   { title: "Waiting", holds: ({ status }) => status === "waiting", empty: "Nothing waits." },
   { title: "Running", holds: ({ status }) => status === "running", empty: "Nothing runs." },
-  { title: "Ended", holds: ({ status }) => status === "completed" || status === "failed", empty: "Nothing has ended yet." },
+  { title: "Ended", holds: ({ status }) => status !== "waiting" && status !== "running", empty: "Nothing has ended yet." },
 ];
 
 /** The whole whiteboard: every task in the column of its state, and the files so far. */
