@@ -54,7 +54,8 @@ def script(turns: int) -> list[dict[str, Any]]:
     for turn in range(turns - 1):
         match turn % 4:
             case 0:
-                said.append(_said("I click into the text to go on there.", "left_click", x=200 + 7 * turn % 400, y=160 + 11 * turn % 300))
+                click = {"do": "left_click", "x": 200 + 7 * turn % 400, "y": 160 + 11 * turn % 300}
+                said.append(_said("I click into the text to go on there.", "act", actions=[click]))
             case 1:
                 said.append(_said("The caret is where I want it. I type the next sentence.", "write", text=f"Sentence {turn}. "))
             case 2:
@@ -65,8 +66,8 @@ def script(turns: int) -> list[dict[str, Any]]:
     return [*said, _said("All is written.", FINISH, result="Wrote the text.")]
 
 
-def _said(text: str, name: str, **arguments: Any) -> dict[str, Any]:
-    return {"text": text, "calls": [{"name": name, "arguments": arguments}]}
+def _said(says: str, tool: str, **arguments: Any) -> dict[str, Any]:
+    return {"text": says, "calls": [{"name": tool, "arguments": arguments}]}
 
 
 @dataclass(slots=True)

@@ -84,13 +84,18 @@ class _Server(asyncio.Protocol):
             self._plain(json.dumps({"error": {"message": wrong or "The script has ended."}}).encode(), "400 Bad Request")
             return
         self._transport.write(_HEAD)
-        for piece in PIECES[request.protocol](request, self.script[len(self.times)]):
+        *pieces, last = (_chunk(piece) for piece in PIECES[request.protocol](request, self.script[len(self.times)]))
+        for piece in pieces:
             await asyncio.sleep(PAUSE)
-            data = piece.encode()
-            self._transport.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self._transport.write(piece)
         await asyncio.sleep(PAUSE)
         self.times.append(Times(asked, time.perf_counter()))
-        self._transport.write(b"0\r\n\r\n")
+        self._transport.write(last + b"0\r\n\r\n")
+
+
+def _chunk(piece: str) -> bytes:
+    data = piece.encode()
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
 def _length(head: bytes) -> int:

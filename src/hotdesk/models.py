@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import anyio
 
 from hotdesk.errors import BadInput, HotdeskError, MissingRequirement
-from hotdesk.settings import MindSettings
+from hotdesk.settings import BRAIN_MODELS, PLANNER_MODEL, MindSettings
 
 if TYPE_CHECKING:
     from dedalus_labs import AsyncDedalus
@@ -170,6 +170,12 @@ def chosen_planner(mind: MindSettings) -> Chosen:
     if mind.planner == mind.brain:
         return Chosen(mind.planner, "It is the model that the agents think with; there is no ANTHROPIC_API_KEY for Claude.")
     return Chosen(mind.planner, "ANTHROPIC_API_KEY is set: Claude plans.")
+
+
+def choices(mind: MindSettings) -> list[str]:
+    """Names that a person can choose from without more ado: a model of each vendor whose key is here, and the rehearsal."""
+    keyed = [name for vendor, name in BRAIN_MODELS.items() if _key(mind, vendor)]
+    return list(dict.fromkeys([mind.brain, mind.planner, *keyed, *([PLANNER_MODEL] if _key(mind, "anthropic") else []), "rehearsal"]))
 
 
 # Clients ----------------------------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from hotdesk.engines.local import LocalEngine
 from hotdesk.errors import BadInput, MissingRequirement
 from hotdesk.logs.base import Log, Logs
 from hotdesk.logs.sqlite import SqliteLogs
-from hotdesk.models import check, chosen_brain, chosen_planner
+from hotdesk.models import check, choices, chosen_brain, chosen_planner
 from hotdesk.orchestrator import Orchestrator
 from hotdesk.orchestrator.choose import PLANNER_LABELS, choose_planner
 from hotdesk.orchestrator.sessions import Cast, Casting
@@ -113,7 +113,14 @@ def _engine(parts: Parts, desks: Desks) -> Engine:
     async def work_here(log: Log, agent: str) -> None:
         from hotdesk.worker.loop import Equipment, work  # noqa: PLC0415
 
-        equipment = Equipment(desks, desk_options(parts.desk), choose_brain(parts.mind), parts.session.settle_cap, os.getpid())
+        equipment = Equipment(
+            desks,
+            desk_options(parts.desk),
+            choose_brain(parts.mind),
+            parts.session.settle_cap,
+            os.getpid(),
+            further=parts.mind.further_servers(),
+        )
         await work(log, agent, equipment)
 
     return InprocessEngine(work_here)
@@ -142,6 +149,7 @@ def about(parts: Parts) -> About:
         desks=Part(name=desk, label=DESK_LABELS[desk]),
         notice=notice(parts),
         agents=AgentsAbout(default=min(3, most), max=most),
+        choices=choices(mind),
         prompt_chars=parts.session.prompt_chars,
         examples=list(EXAMPLES),
     )

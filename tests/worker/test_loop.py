@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from hotdesk.desks.pretend import PretendDesks
 from hotdesk.errors import BrainError
 from hotdesk.logs.base import Log
 from hotdesk.logs.memory import MemoryLogs
+from hotdesk.settings import McpServer
 from hotdesk.whiteboard import Whiteboard, fold_all
 from hotdesk.worker.loop import Equipment, work
 
@@ -83,7 +84,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(tmp_path: Path, brain: Brain, limits: ev.Limits | None = None, tasks: int = 1) -> AsyncGenerator[Stage]:
+async def stage(
+    tmp_path: Path, brain: Brain, limits: ev.Limits | None = None, tasks: int = 1, further: Mapping[str, McpServer] | None = None
+) -> AsyncGenerator[Stage]:
     log = await MemoryLogs(tmp_path).create("s1")
     await log.append(
         ev.SessionCreated(
@@ -96,7 +99,7 @@ async def stage(tmp_path: Path, brain: Brain, limits: ev.Limits | None = None, t
         ),
         ev.AgentHired(agent="a1", name="Ada", engine="inprocess"),
     )
-    equipment = Equipment(PretendDesks(tmp_path / "run"), DeskOptions(), brain, settle_cap=1.0, pid=os.getpid(), serves_mcp=False)
+    equipment = Equipment(PretendDesks(tmp_path / "run"), DeskOptions(), brain, settle_cap=1.0, pid=os.getpid(), serves_mcp=False, further=further or {})
     with anyio.fail_after(WAIT):
         async with anyio.create_task_group() as group:
             group.start_soon(work, log, "a1", equipment)

@@ -53,6 +53,8 @@ class About(BaseModel):
     notice: str | None = None
     """What a person should know before they begin (that this is a rehearsal, say)."""
     agents: AgentsAbout
+    choices: list[str] = []
+    """Names of planners and brains that can be chosen for a session; others can be given too."""
     prompt_chars: int
     examples: list[str] = []
 

@@ -17,7 +17,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,7 @@ SECRET = 6
 """Characters from which on a configured value is taken out of what is told; shorter ones are words."""
 
 _INHERITED = ("PATH", "HOME", "LANG")
+_REFUSALS = (401, 403, 404, 407, 429)
 _CLOSED = -32000
 """JSON-RPC code of the MCP package: the connection ended before the answer came."""
 
@@ -203,7 +204,7 @@ class _Server:
         self.failure = ""
         """Why there is no connection, if the last try at one failed."""
         self.tried = anyio.Event()
-        """Set when the try that is under way has come to something."""
+        """Set when the newest try has come to something."""
         self.clean = _cleaner(spec)
         self._spec = spec
         self._client: Client | None = None
@@ -219,13 +220,15 @@ class _Server:
         await anyio.to_thread.run_sync(_import)
         while True:
             await self._wanted.wait()
+            tried = self.tried
+            if not self._leaving:
+                self._wanted, self._over, self.failure = anyio.Event(), anyio.Event(), ""
+                await self._connection(tried)
+            tried.set()
             if self._leaving:
                 return
-            self._wanted, self._over, self.failure = anyio.Event(), anyio.Event(), ""
-            await self._connection()
-            self.tried.set()
 
-    async def _connection(self) -> None:
+    async def _connection(self, tried: anyio.Event) -> None:
         program = _Stderr()
         status: list[int] = []
         with anyio.CancelScope(deadline=anyio.current_time() + CONNECTING) as self._scope:
@@ -234,8 +237,9 @@ class _Server:
                     self.tools = await _listed(client)
                     self._scope.deadline = float("inf")
                     self._client = client
-                    self.tried.set()
+                    tried.set()
                     await self._over.wait()
+                    self._client = None
                     self._scope.deadline = anyio.current_time() + LEAVING
             except Exception as error:
                 self.failure = self._sentence(_why(error), program, status)
@@ -243,7 +247,7 @@ class _Server:
                 self._client = None
                 for call in self._calls:
                     call.cancel()
-        if self._scope.cancelled_caught and not self.tried.is_set():
+        if self._scope.cancelled_caught and not tried.is_set():
             self.failure = self._sentence(f"it did not answer within {CONNECTING:g} s", program, status)
 
     def _sentence(self, why: str, program: _Stderr, status: list[int]) -> str:
@@ -260,7 +264,7 @@ class _Server:
         from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
         async def note(response: httpx2.Response) -> None:
-            if response.status_code >= 400:
+            if response.status_code in _REFUSALS or response.status_code >= 500:
                 status.append(response.status_code)
 
         if isinstance(self._spec, HttpServer):

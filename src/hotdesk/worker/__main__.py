@@ -29,13 +29,14 @@ async def equip(log: Log) -> Equipment:
     first = next(iter(await log.read(limit=1)), None)
     if not isinstance(first, SessionCreated):
         raise LogError(f"The log of session {log.session} does not begin with session:created.")
-    desks = read(DeskSettings, desks=first.desks)
+    desks, mind = read(DeskSettings, desks=first.desks), read(MindSettings, brain=first.brain)
     return Equipment(
         desks=choose_desks(desks),
         options=desk_options(desks),
-        brain=choose_brain(read(MindSettings, brain=first.brain)),
+        brain=choose_brain(mind),
         settle_cap=read(SessionSettings).settle_cap,
         pid=os.getpid(),
+        further=mind.further_servers(),
     )
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 
 from hotdesk import events as ev
+from hotdesk.blobs import digest
 from hotdesk.brains.base import (
     Brain,
     Decision,
@@ -37,7 +38,9 @@ from hotdesk.brains.base import (
 from hotdesk.desks.base import Desk, DeskOptions, Desks
 from hotdesk.errors import BrainError, DeskError, DeskGone, alone
 from hotdesk.logs.base import Log
+from hotdesk.settings import McpServer
 from hotdesk.tools.door import Closed
+from hotdesk.tools.further import Further, connections
 from hotdesk.whiteboard import TaskState
 from hotdesk.worker.artifacts import Collector, lay_inputs
 from hotdesk.worker.budget import Budget
@@ -49,6 +52,7 @@ from hotdesk.worker.reasoning import reasoning
 if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import CallToolResult
+    from mcp.types import Tool as Described
 
 __all__ = ["Equipment", "work"]
 
@@ -69,6 +73,8 @@ class Equipment:
     pid: int
     serves_mcp: bool = True
     """Whether other MCP clients can drive the desk at the agent's own address."""
+    further: Mapping[str, McpServer] = field(default_factory=dict)
+    """MCP servers whose tools the agent gets beside its desk's, by name."""
 
 
 async def work(log: Log, agent: str, equipment: Equipment, lifeline: Callable[[Inbox], Coroutine[Any, Any, None]] | None = None) -> None:
@@ -106,7 +112,11 @@ async def _at_a_desk(log: Log, agent: str, equipment: Equipment, inbox: Inbox, b
     """Everything between opening the desk and its destruction; returns why the work is over."""
     desk_id = f"{log.session}-{agent}"
     with alone():
-        async with _importing(equipment.brain), equipment.desks.open(desk_id, equipment.options) as desk:
+        async with (
+            _importing(equipment.brain),
+            connections(equipment.further) as further,
+            equipment.desks.open(desk_id, equipment.options) as desk,
+        ):
             await log.append(
                 ev.AgentReady(
                     agent=agent,
@@ -120,9 +130,10 @@ async def _at_a_desk(log: Log, agent: str, equipment: Equipment, inbox: Inbox, b
             )
             door = Door(desk, log, agent, inbox, equipment.settle_cap)
             async with _tools(door, log, agent, serves=equipment.serves_mcp) as client:
-                seat = _Seat(log, agent, desk, door, inbox, equipment.brain, client, await _tool_list(client))
+                seat = _Seat(log, agent, desk, door, inbox, equipment.brain, client, await _tool_list(client), further)
                 while (task := await inbox.assignment()) is not None:
                     await seat.attempt(task)
+            further.leave()
     return inbox.over
 
 
@@ -162,13 +173,19 @@ async def _tools(door: Door, log: Log, agent: str, serves: bool) -> AsyncGenerat
 
 
 async def _tool_list(client: Client) -> list[Tool]:
-    return [Tool(tool.name, tool.description or "", tool.input_schema) for tool in (await client.list_tools()).tools]
+    return _tools_of((await client.list_tools()).tools)
+
+
+def _tools_of(tools: Sequence[Described]) -> list[Tool]:
+    return [Tool(tool.name, tool.description or "", tool.input_schema) for tool in tools]
 
 
 class _Seat:
     """An agent at its desk: does one attempt at one task at a time."""
 
-    def __init__(self, log: Log, agent: str, desk: Desk, door: Door, inbox: Inbox, brain: Brain, client: Client, tools: list[Tool]) -> None:
+    def __init__(
+        self, log: Log, agent: str, desk: Desk, door: Door, inbox: Inbox, brain: Brain, client: Client, tools: list[Tool], further: Further
+    ) -> None:
         self._log = log
         self._agent = agent
         self._desk = desk
@@ -177,6 +194,8 @@ class _Seat:
         self._brain = brain
         self._client = client
         self._tools = tools
+        self._further = further
+        self._met = False
 
     async def attempt(self, task: TaskState) -> None:
         """One attempt from its assignment to `task:completed` or `task:failed`."""
@@ -226,6 +245,7 @@ class _Seat:
 
     async def _loop(self, task: TaskState) -> Decision:
         """Observe, think, act, until the brain has had enough. Raises `BrainError`, `DeskError`, `Closed`."""
+        await self._meet(task)
         history: list[Entry] = [await self._given(task)]
         budget, progress = Budget(self._inbox.board.limits), Progress()
         while not (used_up := budget.used_up()):
@@ -239,9 +259,11 @@ class _Seat:
             if not decision.calls:
                 return decision
             held_up = self._door.held_up
-            history += [await self._call(call) for call in decision.calls]
+            results = [await self._call(call) for call in decision.calls]
+            history += [result for result, _ in results]
+            history += [note for _, notes in results for note in notes]
             budget.seconds += time.monotonic() - began - (self._door.held_up - held_up)
-            match progress.step(decision.calls, self._door.seen):
+            match progress.step(decision.calls, self._door.seen + self._came(decision.calls, [result for result, _ in results])):
                 case Verdict.GIVE_UP:
                     return Decision(failed=f"It did the same {progress.rounds} times over and nothing came of it.")
                 case Verdict.NUDGE:
@@ -249,6 +271,21 @@ class _Seat:
                 case Verdict.FINE:
                     pass
         return Decision(failed=used_up)
+
+    async def _meet(self, task: TaskState) -> None:
+        """Wait for the further servers, before the first task; what cannot be had is said and left out."""
+        if self._met:
+            return
+        for name, wrong in (await self._further.ready()).items():
+            where = {"agent": self._agent, "task": task.id, "step": self._door.step + 1}
+            await self._log.append(ev.AgentThinking.model_validate({**where, "says": f"Connecting to {name}", "error": wrong}))
+        self._tools += _tools_of(self._further.tools)
+        self._met = True
+
+    def _came(self, calls: Sequence[ToolCall], results: Sequence[Result]) -> str:
+        """What the further tools answered, which no frame shows."""
+        texts = [result.text for call, result in zip(calls, results, strict=True) if call.name in self._further]
+        return digest("\n".join(texts).encode()) if texts else ""
 
     async def _given(self, task: TaskState) -> Given:
         """The task with all that belongs to it, and the first look at the desk."""
@@ -305,22 +342,30 @@ class _Seat:
         """A line in the action log that is no deed."""
         await self._log.append(ev.AgentThinking(agent=self._agent, task=task.id, step=self._door.step, says=says))
 
-    async def _call(self, call: ToolCall) -> Result:
-        """Make one call through MCP."""
-        answer = await self._client.call_tool(call.name, dict(call.arguments))
+    async def _call(self, call: ToolCall) -> tuple[Result, list[Note]]:
+        """Make one call through MCP. A result has room for one picture; further ones are notes."""
+        if call.name in self._further:
+            answer = await self._further.call(self._door, call.name, call.arguments)
+        else:
+            answer = await self._client.call_tool(call.name, dict(call.arguments))
         if self._inbox.over:
             raise Closed(self._inbox.over)
-        result, about = _result(call, answer, self._desk), (answer.meta or {}).get("hotdesk", {})
+        about = (answer.meta or {}).get("hotdesk", {})
+        text = "\n".join(block.text for block in answer.content if block.type == "text")
         if about.get("gone"):
-            raise DeskGone(result.text)
-        return result
+            raise DeskGone(text)
+        pictures = _pictures(answer, self._desk)
+        first = pictures[0] if pictures else None
+        result = Result(call.id, text, error=bool(answer.is_error), interrupted=bool(about.get("interrupted")), picture=first)
+        return result, [Note(f"Picture {number} of what {call.name} gave.", more) for number, more in enumerate(pictures[1:], 2)]
 
 
-def _result(call: ToolCall, answer: CallToolResult, desk: Desk) -> Result:
-    about = (answer.meta or {}).get("hotdesk", {})
-    text = "\n".join(block.text for block in answer.content if block.type == "text")
-    picture = None
+def _pictures(answer: CallToolResult, desk: Desk) -> list[Picture]:
+    """The pictures in an answer: the screen, unless they say what else they are."""
+    screen = {"width": desk.size.width, "height": desk.size.height, "frame": (answer.meta or {}).get("hotdesk", {}).get("frame", "")}
+    found = []
     for block in answer.content:
         if block.type == "image":
-            picture = Picture(base64.b64decode(block.data), block.mime_type, desk.size.width, desk.size.height, about.get("frame", ""))
-    return Result(call.id, text, error=bool(answer.is_error), interrupted=bool(about.get("interrupted")), picture=picture)
+            about = {**screen, **(block.meta or {}).get("hotdesk", {})}
+            found.append(Picture(base64.b64decode(block.data), block.mime_type, about["width"], about["height"], about["frame"]))
+    return found

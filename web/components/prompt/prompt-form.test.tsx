@@ -10,6 +10,7 @@ const about: About = {
   desks: { name: "pretend", label: "Pretend", why: "Chosen." },
   notice: null,
   agents: { default: 2, max: 4 },
+  choices: ["anthropic:claude-x", "rehearsal"],
   prompt_chars: 50,
   examples: ["Make a website for a small bakery"],
 };

@@ -4,9 +4,10 @@ import { ArrowUpIcon, LoaderCircleIcon } from "lucide-react";
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
-import { type About, api, messageOf, urls } from "@/lib/api";
+import { type About, api, type Models, messageOf, urls } from "@/lib/api";
 import { AgentCount } from "./agent-count";
 import { Examples } from "./examples";
+import { ModelChoice } from "./model-choice";
 
 const DRAFT = "hotdesk.draft";
 /** The server's own words for its limits come with /api/about; until then these hold. */
@@ -39,6 +40,7 @@ function keep(draft: string): void {
 export function PromptForm({ about, go = (path) => window.location.assign(path) }: { about: About | null; go?: (path: string) => void }) {
   const [prompt, setPrompt] = useState("");
   const [chosen, setChosen] = useState<number | null>(null);
+  const [models, setModels] = useState<Models>({});
   const [sending, setSending] = useState(false);
   const [error, setError] = useState<string | null>(null);
   const input = useRef<HTMLTextAreaElement>(null);
@@ -72,7 +74,7 @@ export function PromptForm({ about, go = (path) => window.location.assign(path) 
     setSending(true);
     setError(null);
     try {
-      const { id } = await api.start(prompt, agents);
+      const { id } = await api.start(prompt, agents, models);
       keep("");
       go(urls.session(id));
     } catch (failure) {
@@ -137,6 +139,7 @@ export function PromptForm({ about, go = (path) => window.location.assign(path) 
           </p>
         )}
       </div>
+      {about && <ModelChoice about={about} value={models} onChange={setModels} />}
       <Examples
         examples={about?.examples ?? null}
         onPick={(example) => {

@@ -305,6 +305,11 @@ export interface components {
             /** Notice */
             notice?: string | null;
             agents: components["schemas"]["AgentsAbout"];
+            /**
+             * Choices
+             * @default []
+             */
+            choices: string[];
             /** Prompt Chars */
             prompt_chars: number;
             /**
