@@ -1,7 +1,7 @@
 """Tokens billed for a scripted task of 30 turns, for Hotdesk's history and for the peers'.
 
-Hotdesk's requests are real: a worker does the task at a desk with the real brains and SDKs, whose model is the scripted server of the tests.
-The peers' requests are made of the same run (`equipment/peers.py`). All are billed by one model (`equipment/bill.py`).
+Hotdesk's requests are real: a worker does the task at a desk with the real brains and SDKs, whose model is the scripted server of the
+tests. The peers' requests are made of the same run (`equipment/peers.py`). All are billed by one model (`equipment/bill.py`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,15 @@ QUICK = 6
 """Turns of the script that a quick run takes."""
 UNIT = "tokens"
 
-EVERYTHING = "resends everything, no caching"
-DEMO = "Anthropic's demo with caching: keeps everything"
-UNCACHED = "Anthropic's demo without caching: three newest images"
+EVERYTHING = "resends all, no cache"
+DEMO = "demo, cached: keeps all"
+UNCACHED = "demo, no cache: 3 newest"
+
+WAYS: dict[peers.Way, str] = {
+    "batched": "a batch is one call with one picture, for all",
+    "chained": "peers make a batch's actions as calls of one turn, a picture each",
+    "single": "peers make a batch's actions as turns of their own",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +73,20 @@ def _billed(history: peers.History, run: Run, way: peers.Way) -> Bill:
 async def run(quick: bool) -> list[Row]:
     taken = script.TURNS[:QUICK] if quick else script.TURNS
     direct, dedalus = await captured(CLAUDE, taken), await captured(DEDALUS, taken)
-    rows: list[Row] = []
-    ours, through, bare = bill(direct.requests), bill(dedalus.requests), without_cache(direct.requests)
-    ways: tuple[tuple[peers.Way, str], ...] = (
-        ("batched", "the same turns for all, one picture each"),
-        ("chained", "peers: a batch's actions as calls of one turn"),
-        ("single", "peers: each action its own turn"),
-    )
-    for way, meaning in ways:
-        cached, three, all_ = (_billed(history, direct, way) for history in (peers.demo, peers.demo_uncached, peers.everything))
-        how = f"{meaning} ({ours.requests} requests; peers {cached.requests})"
-        cheapest, whose = min((cached.billed, DEMO), (three.billed, UNCACHED), (all_.billed, EVERYTHING))
-        rows += [
-            Row(f"Cheapest peer · {how}", ours.billed, UNIT, cheapest, whose, share=GOAL),
-            Row(f"Cheapest peer, through Dedalus · {how}", through.billed, UNIT, cheapest, whose, share=GOAL),
-            Row(f"Three newest, uncached · {how}", ours.billed, UNIT, three.billed, UNCACHED),
-            Row(f"All, uncached · {how}", ours.billed, UNIT, all_.billed, EVERYTHING),
-            Row(f"No caching on either side · {how}", bare.billed, UNIT, min(three.billed, all_.billed), UNCACHED),
-            Row(f"Floor: no history could be billed less · {how}", least(direct.requests), UNIT, cheapest, whose),
-        ]
-    return rows
+    return [row for way, meaning in WAYS.items() for row in _rows(way, meaning, direct, dedalus)]
+
+
+def _rows(way: peers.Way, meaning: str, direct: Run, dedalus: Run) -> list[Row]:
+    ours, through, uncached = bill(direct.requests), bill(dedalus.requests), without_cache(direct.requests)
+    cached, three, all_ = (_billed(history, direct, way) for history in (peers.demo, peers.demo_uncached, peers.everything))
+    cheapest, whose = min((cached.billed, DEMO), (three.billed, UNCACHED), (all_.billed, EVERYTHING))
+    plain, plainest = min((three.billed, UNCACHED), (all_.billed, EVERYTHING))
+    return [
+        Row(f"{way}: requests ({meaning})", ours.requests, "requests", cached.requests, "any of the peers"),
+        Row(f"{way}: Claude, cached, beside the cheapest", ours.billed, UNIT, cheapest, whose, share=GOAL),
+        Row(f"{way}: Claude through Dedalus, cached, beside the cheapest", through.billed, UNIT, cheapest, whose, share=GOAL),
+        Row(f"{way}: Claude, cached", ours.billed, UNIT, three.billed, UNCACHED),
+        Row(f"{way}: Claude, cached", ours.billed, UNIT, all_.billed, EVERYTHING),
+        Row(f"{way}: no cache on either side", uncached.billed, UNIT, plain, plainest),
+        Row(f"{way}: the least that any history could be billed", least(direct.requests), UNIT, cheapest, whose),
+    ]

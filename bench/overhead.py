@@ -17,6 +17,8 @@ from statistics import median, quantiles
 from typing import Any
 from unittest.mock import patch
 
+import anyio
+
 from bench.equipment.report import Row
 from bench.equipment.server import Times, timed_server
 from bench.equipment.worker import CLAUDE, DEDALUS, Wrapped, brain_at, do_task
@@ -141,7 +143,7 @@ async def measured(name: str, desks: Callable[[Path], Desks], turns: int, warm_u
     moments = _Moments()
     with tempfile.TemporaryDirectory(prefix="hd-bench-", dir="/var/tmp") as made:
         folder = Path(made)
-        folder.chmod(0o711)  # a desk's own user passes through it
+        await anyio.Path(folder).chmod(0o711)  # a desk's own user passes through it
         async with timed_server(script(turns), folder) as serving:
             brain = _Noted(Wrapped(brain_at(serving.url, name)), moments)
             with _noting(moments):

@@ -4,10 +4,10 @@ The token model, the same for everybody, computed from the bodies of the request
 - text, tools, calls and their results: a token for each four characters;
 - an image: width x height / 750 tokens, as Anthropic documents.
 
-The cache, as Anthropic documents it: a request is a row of blocks (tools, then system, then messages). A breakpoint on a block writes the
-prefix up to and with it, if that has at least `minimum` tokens; a later request reads the longest written prefix that it finds at one of its
-breakpoints or at most `LOOKBACK` blocks before one. A token read is billed at 0.1, one written at 1.25, any other at 1. An entry is taken to
-live for the whole run (five minutes, renewed with each use; a step takes seconds).
+The cache, as Anthropic documents it: a request is a row of blocks (tools, then system, then messages). A breakpoint on a block writes
+the prefix up to and with it, if that has at least `minimum` tokens; a later request reads the longest written prefix that it finds at
+one of its breakpoints or in the `LOOKBACK` blocks that end with one. A token read is billed at 0.1, one written at 1.25, any other at 1.
+An entry is taken to live for the whole run (five minutes, renewed with each use; a step takes seconds).
 """
 
 from __future__ import annotations
@@ -70,9 +70,7 @@ class Bill:
         return self.plain + READ * self.read + WRITE * self.written
 
     def __add__(self, other: Bill) -> Bill:
-        return Bill(
-            self.plain + other.plain, self.read + other.read, self.written + other.written, self.requests + other.requests
-        )
+        return Bill(self.plain + other.plain, self.read + other.read, self.written + other.written, self.requests + other.requests)
 
 
 @dataclass(slots=True)
@@ -116,8 +114,7 @@ def without_cache(requests: Iterable[Sequence[Block]]) -> Bill:
 def blocks(body: Mapping[str, Any]) -> list[Block]:
     """The blocks of a request's body in the order in which they are cached: Anthropic's Messages or OpenAI's Chat Completions."""
     made = [_block(tool, "tools") for tool in body.get("tools", ())]
-    for part in _parts(body.get("system", ())):
-        made.append(_block(part, "system"))
+    made += [_block(part, "system") for part in _parts(body.get("system", ()))]
     for message in body["messages"]:
         of = "system" if message["role"] in ("system", "developer") else "messages"
         # Which message a block is in belongs to what must match: its role, and whose result it is.
@@ -149,7 +146,7 @@ def _marked(node: Any) -> bool:
     return False
 
 
-def _tokens(part: Mapping[str, Any], of: str) -> int:
+def _tokens(part: Mapping[str, Any], of: str) -> int:  # noqa: PLR0911 - one for each kind of block
     if of == "tools":
         return _of_text(json.dumps(part.get("function", part), ensure_ascii=False))
     match part.get("type"):

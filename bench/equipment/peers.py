@@ -6,9 +6,9 @@
 - `demo_uncached`: the same with another provider, so without caching: of the screenshots the newest three stay, older ones go in chunks of
   three (its page's default and its code's threshold).
 
-What they are told is the same as Hotdesk's agent: the same system prompt and tools (the peers' own are of another length, which is not the
-history's merit), the same words, the same task, the same first picture. What differs is what the demo does: an action with mouse or keyboard
-is answered with a screenshot and no text, whether the screen has changed or not; a command or a file with text and no screenshot.
+What they are told is the same as Hotdesk's agent: the same system prompt and tools (the peers' own are of another length, which is not
+the history's merit), the same words, the same task, the same first picture. What differs is what the demo does: an action with mouse or
+keyboard is answered with a screenshot and no text, whether the screen has changed or not; a command or a file with text and no screenshot.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = ["Body", "Way", "demo", "demo_uncached", "everything", "turns"]
 
 Body = dict[str, Any]
 Way = Literal["batched", "chained", "single"]
-"""How a peer makes what is one `act` of several actions for Hotdesk: as one call that is answered with one screenshot (`batched`; the demo's
-tool cannot); as a call each in one turn, each answered with a screenshot (`chained`); or as a turn each (`single`)."""
+"""How a peer makes what is one `act` of several actions for Hotdesk: as one call that is answered with one screenshot (`batched`; the
+demo's tool cannot); as a call each in one turn, each answered with a screenshot (`chained`); or as a turn each (`single`)."""
 
 MARK = {"type": "ephemeral"}
 NEWEST = 3

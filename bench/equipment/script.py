@@ -14,8 +14,8 @@ __all__ = ["FILES", "INSTRUCTIONS", "PROMPT", "TITLE", "TURNS", "ScriptedTurn"]
 TITLE = "Compare the three offers"
 INSTRUCTIONS = (
     "In the folder Inputs are three offers for office equipment: north.html, south.html and east.html. Read them in the browser. Write "
-    "comparison.csv in the home folder with one line for each item and supplier (item, supplier, unit price, delivery in days), correct the "
-    "price of the standing desk if the small print says so, and write report.md with a recommendation of one supplier and the reasons."
+    "comparison.csv in the home folder with one line for each item and supplier (item, supplier, unit price, delivery in days), correct "
+    "the price of the standing desk if the small print says so, and write report.md with a recommendation of one supplier and the reasons."
 )
 PROMPT = "Compare the three offers in my inputs, and draft an e-mail to the supplier you would choose."
 
@@ -44,7 +44,10 @@ def _offer(supplier: str, factor: int) -> str:
             "",
         ]
     lines += ["Small print", ""]
-    lines += [f"{n}. Terms of clause {n}: prices are net; the standing desk is {12 + factor} EUR dearer with cable grommets." for n in range(1, 25)]
+    lines += [
+        f"{n}. Terms of clause {n}: prices are net; the standing desk is {12 + factor} EUR dearer with cable grommets."
+        for n in range(1, 25)
+    ]
     return "\n".join(lines)
 
 
@@ -72,14 +75,12 @@ def _address(name: str) -> tuple[dict[str, Any], ...]:
 
 
 def _rows(supplier: str, factor: int) -> str:
-    return "".join(
-        f"{item},{supplier},{199 + n * 37 + factor * 11},{3 + (n * factor) % 9}\n" for n, item in enumerate(_ITEMS, 1)
-    )
+    return "".join(f"{item},{supplier},{199 + n * 37 + factor * 11},{3 + (n * factor) % 9}\n" for n, item in enumerate(_ITEMS, 1))
 
 
 _REPORT = (
-    "# Recommendation\n\nSouth Interiors is the supplier to choose: it is second in price by less than three per cent and delivers two days "
-    "sooner on average, and its small print has no clause on minimum quantities.\n\n"
+    "# Recommendation\n\nSouth Interiors is the supplier to choose: it is second in price by less than three per cent and delivers two "
+    "days sooner on average, and its small print has no clause on minimum quantities.\n\n"
     "- North is the cheapest for the standing desk, but not once the grommets are counted.\n"
     "- East is the dearest for every item but the acoustic panel.\n"
 )
@@ -89,15 +90,21 @@ TURNS: tuple[ScriptedTurn, ...] = (
     _turn("North's offer begins with the desk and the chair. I scroll down for the remaining items.", "scroll", x=420, y=300, dy=5),
     _turn("I see the lamp and the cable tray. The small print is further down; I scroll on.", "scroll", x=420, y=300, dy=6),
     _act(
-        "North: desk 247, chair 284, arm 321, lamp 358, tray 395, panel 432; the desk is 13 EUR dearer with grommets. Now the second offer.",
+        "North: desk 247, chair 284, arm 321, lamp 358, tray 395, panel 432; grommets 13 EUR. Now the second offer.",
         *_address("south.html"),
     ),
     _turn("South's offer has the same layout. I scroll to the rest of the items.", "scroll", x=420, y=300, dy=5),
     _turn("The small print of South should be below; I scroll to it.", "scroll", x=420, y=300, dy=6),
-    _act("South: desk 258, chair 295, arm 332, lamp 369, tray 406, panel 443; grommets 14 EUR. Now the third offer.", *_address("east.html")),
+    _act(
+        "South: desk 258, chair 295, arm 332, lamp 369, tray 406, panel 443; grommets 14 EUR. Now the third offer.", *_address("east.html")
+    ),
     _turn("East's page is open; its items go on below the fold.", "scroll", x=420, y=300, dy=5),
     _turn("I make sure that the page has finished loading before I note the numbers.", "wait", seconds=0.02),
-    _turn("East: desk 269, chair 306, arm 343, lamp 380, tray 417, panel 454. I open the editor for the table.", "launch", application="editor"),
+    _turn(
+        "East: desk 269, chair 306, arm 343, lamp 380, tray 417, panel 454. I open the editor for the table.",
+        "launch",
+        application="editor",
+    ),
     _act(
         "The editor is open and empty. I type the heading and North's lines.",
         _do("write", text="item,supplier,unit price,delivery in days\n"),
@@ -127,7 +134,11 @@ TURNS: tuple[ScriptedTurn, ...] = (
         _do("press", key="ctrl+s"),
     ),
     _turn("I look at the whole screen again to see that the line was replaced.", "screenshot"),
-    _turn("It was. Now the averages, which the report needs.", "run", command="awk -F, 'NR>1{s[$2]+=$3;n[$2]++}END{for(k in s)print k,s[k]/n[k]}' comparison.csv"),
+    _turn(
+        "It was. Now the averages, which the report needs.",
+        "run",
+        command="awk -F, 'NR>1{s[$2]+=$3;n[$2]++}END{for(k in s)print k,s[k]/n[k]}' comparison.csv",
+    ),
     _turn("I have the averages. I look at the folder for anything I have overlooked.", "open", target="Inputs"),
     _turn("Three offers, nothing else. I hover over the first to see its details.", "move", x=360, y=260),
     _turn("A terminal is quicker for the remaining checks; I start one.", "launch", application="terminal"),

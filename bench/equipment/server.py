@@ -104,7 +104,7 @@ def _length(head: bytes) -> int:
 
 
 async def _serve(script: Path) -> None:
-    _Server.script = json.loads(script.read_text())
+    _Server.script = json.loads(await anyio.Path(script).read_text())
     server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

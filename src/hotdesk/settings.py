@@ -275,10 +275,9 @@ MOST_CHARACTERS = 60_000
 def _text_or_file(text: str) -> str:
     if not text or text.startswith(("{", "[")):
         return text
-    path = Path(text.removeprefix("@")).expanduser()
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
+        return Path(text.removeprefix("@")).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, RuntimeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ValueError(f"it is neither JSON nor a file that can be read ({why})") from error
 

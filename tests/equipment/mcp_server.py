@@ -11,13 +11,13 @@ import os
 import socket
 import sys
 from itertools import count as numbers
+from pathlib import Path
 from typing import Any
 
 import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Image
 from mcp.server.mcpserver.exceptions import ToolError
-from PIL import Image as Pillow
 
 TOKEN = "let-me-in-please"
 LONG = "with.a.name/that-no-vendor-takes-" + 40 * "x"
@@ -27,6 +27,8 @@ _counted = numbers(1)
 
 
 def _picture(width: int, height: int, colour: str, kind: str = "PNG") -> Image:
+    from PIL import Image as Pillow
+
     data = io.BytesIO()
     Pillow.new("RGB", (width, height), colour).save(data, kind)
     return Image(data=data.getvalue(), format=kind.lower())
@@ -47,7 +49,7 @@ def count() -> int:
 @server.tool()
 def environment() -> str:
     """What this program was given."""
-    return json.dumps({**os.environ, "(folder)": os.getcwd()})
+    return json.dumps({**os.environ, "(folder)": str(Path.cwd())})
 
 
 @server.tool(structured_output=False)
@@ -63,8 +65,10 @@ def refuse(text: str) -> str:
 
 
 @server.tool()
-async def slow() -> str:
-    """Never answer."""
+async def slow(fifo: str = "") -> str:
+    """Say in the fifo that the call is there, and never answer."""
+    if fifo:
+        os.close(os.open(fifo, os.O_WRONLY))
     await anyio.sleep_forever()
     return ""
 

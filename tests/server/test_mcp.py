@@ -66,7 +66,7 @@ class Worker:
 
 @asynccontextmanager
 async def listening(folder: Path, worker: Worker) -> AsyncGenerator[None]:
-    folder.mkdir(parents=True)  # noqa: ASYNC240
+    folder.mkdir(parents=True)
     here = os.open(folder, os.O_PATH)
     config = uvicorn.Config(worker, uds=f"/proc/self/fd/{here}/a1.sock", lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
     config.load()

@@ -11,6 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from hotdesk import events as ev
@@ -60,13 +61,15 @@ def is_secret_in(secret: str, s: Stage) -> bool:
     return any(secret in event.model_dump_json() for event in s.events)
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with listening() as (_, found):
+        yield found
+
+
 @pytest.fixture(params=["program", "address"])
-def server(request: pytest.FixtureRequest) -> Iterator[McpServer]:
-    if request.param == "program":
-        yield program()
-    else:
-        with listening() as (_, url):
-            yield address(url)
+def server(request: pytest.FixtureRequest, url: str) -> McpServer:
+    return program() if request.param == "program" else address(url)
 
 
 async def test_a_further_tool_is_offered_called_and_logged_like_any_tool(tmp_path: Path, server: McpServer) -> None:
@@ -77,6 +80,7 @@ async def test_a_further_tool_is_offered_called_and_logged_like_any_tool(tmp_pat
             ("shop__refuse", {"text": "that"}),
             ("shop__refuse", {}),
             ("screenshot", {}),
+            (f"shop__with_a_name_that-no-vendor-takes-{'x' * 40}"[:64], {}),
         ),
         DONE,
     )
@@ -86,7 +90,7 @@ async def test_a_further_tool_is_offered_called_and_logged_like_any_tool(tmp_pat
         assert len(names) == len(set(names))
         assert all(len(name) <= 64 and name.replace("_", "").replace("-", "").isalnum() for name in names)
         assert next(tool for tool in brain.tools if tool.name == "shop__echo").description == "Say it back."
-        said, two, refused, wrong, screen = results(brain)
+        said, two, refused, wrong, screen, long = results(brain)
         assert (said.text, said.error, said.picture) == ("naïve 漢字", False, None)
         assert (two.text.splitlines()[0], two.error) == ("two", False)
         assert "left out" in two.text
@@ -98,6 +102,7 @@ async def test_a_further_tool_is_offered_called_and_logged_like_any_tool(tmp_pat
         assert refused.error and "I do not like that." in refused.text
         assert wrong.error and not wrong.interrupted
         assert not screen.error
+        assert (long.text, long.error) == ("called", False)
         first, _, third, *_ = s.of(ev.AgentThinking)
         assert (first.says, first.tool, first.error, first.by) == ("Calling shop: echo", "shop__echo", None, "brain")
         assert first.actions == ({"arguments": {"text": "naïve 漢字", "x": 3}},)
@@ -105,13 +110,6 @@ async def test_a_further_tool_is_offered_called_and_logged_like_any_tool(tmp_pat
         assert first.timings.act > 0
         assert Blobs(s.log.folder / "frames").get(first.frame)
         assert third.error is not None and "I do not like that." in third.error
-
-
-async def test_a_name_that_no_vendor_takes_is_made_to_fit(tmp_path: Path) -> None:
-    name = f"shop__with_a_name_that-no-vendor-takes-{'x' * 40}"[:64]
-    brain = Scripted(calls((name, {})), DONE)
-    async with ended(tmp_path, brain, {"shop": program()}):
-        assert [(result.text, result.error) for result in results(brain)] == [("called", False)]
 
 
 async def test_a_program_gets_nothing_of_ours_but_what_is_configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,31 +126,35 @@ async def test_a_program_gets_nothing_of_ours_but_what_is_configured(tmp_path: P
 
 
 async def test_servers_that_cannot_be_had_are_said_and_left_out_and_the_agent_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(further_module, "CONNECTING", 2.5)
-    with listening() as (_, url):
-        servers: dict[str, McpServer] = {
-            "good": program(),
-            "nowhere": HttpServer(url="http://127.0.0.1:9/mcp?key=query-secret"),
-            "closed": address(url, "wrong-header-secret"),
-            "absent": StdioServer(command="no-such-program", env={"SERVER_KEY": "absent-secret"}),
-            "broken": program("broken", SERVER_KEY="broken-secret"),
-            "silent": StdioServer(command="sleep", args=("600",)),
-        }
-        brain = Scripted(calls(("good__echo", {"text": "hello"}), ("silent__echo", {})), DONE)
-        async with ended(tmp_path, brain, servers) as s:
-            said = {e.says: e.error or "" for e in s.of(ev.AgentThinking) if e.says.startswith("Connecting")}
-            assert set(said) == {f"Connecting to {name}" for name in ("nowhere", "closed", "absent", "broken", "silent")}
-            assert "HTTP status 401" in said["Connecting to closed"]
-            assert "there is no program no-such-program" in said["Connecting to absent"]
-            assert "Cannot begin: the key … is wrong." in said["Connecting to broken"]
-            assert "within 2.5 s" in said["Connecting to silent"]
-            assert {tool.name.partition("__")[0] for tool in brain.tools if "__" in tool.name} == {"good"}
-            hello, unknown = results(brain)
-            assert (hello.text, hello.error, unknown.error) == ("hello", False, True)
-            assert not any(is_secret_in(secret, s) for secret in ("query-secret", "header-secret", "absent-secret", "broken-secret"))
+    servers: dict[str, McpServer] = {
+        "good": program(),
+        "nowhere": HttpServer(url="http://127.0.0.1:9/mcp?key=query-secret"),
+        "closed": address(url, "wrong-header-secret"),
+        "absent": StdioServer(command="no-such-program", env={"SERVER_KEY": "absent-secret"}),
+        "broken": program("broken", SERVER_KEY="broken-secret"),
+    }
+    brain = Scripted(calls(("good__echo", {"text": "hello"}), ("broken__echo", {})), DONE)
+    async with ended(tmp_path, brain, servers) as s:
+        said = {e.says: e.error or "" for e in s.of(ev.AgentThinking) if e.says.startswith("Connecting")}
+        assert set(said) == {f"Connecting to {name}" for name in ("nowhere", "closed", "absent", "broken")}
+        assert "HTTP status 401" in said["Connecting to closed"]
+        assert "there is no program no-such-program" in said["Connecting to absent"]
+        assert "Cannot begin: the key … is wrong." in said["Connecting to broken"]
+        assert {tool.name.partition("__")[0] for tool in brain.tools if "__" in tool.name} == {"good"}
+        hello, unknown = results(brain)
+        assert (hello.text, hello.error, unknown.error) == ("hello", False, True)
+        assert not is_secret_in("-secret", s)
     assert not any("secret" in output for output in capfd.readouterr())
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(further_module, "CONNECTING", 0.1)
+    async with ended(tmp_path, Scripted(DONE), {"mute": StdioServer(command="wc")}) as s:
+        (said,) = s.of(ev.AgentThinking)
+        assert said.error == "The MCP server mute cannot be reached: it did not answer within 0.1 s."
+        assert s.of(ev.TaskCompleted)
 
 
 async def test_a_server_that_dies_makes_an_error_and_is_connected_to_again(tmp_path: Path) -> None:
@@ -182,20 +184,15 @@ async def test_a_server_at_an_address_that_dies_is_tried_once_at_each_call(tmp_p
 
 
 async def test_stopping_does_not_wait_for_a_slow_server_and_ends_it(tmp_path: Path, server: McpServer) -> None:
-    asked = anyio.Event()
-
-    async def ask(_: Sequence[Entry]) -> Decision:
-        asked.set()
-        return calls(("a__slow", {}))
-
-    async with stage(tmp_path, Scripted(ask), further={"a": server}) as s:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    async with stage(tmp_path, Scripted(calls(("a__slow", {"fifo": str(fifo)}))), further={"a": server}) as s:
         await s.assign()
-        await asked.wait()
+        await anyio.to_thread.run_sync(fifo.read_bytes)
         await s.log.append(ev.SessionStopping(reason="A person stopped the session."))
         board = await s.until(lambda b: not b.agents["a1"].alive)
         assert board.tasks["t1"].reason == "A person stopped the session."
-    if isinstance(server, StdioServer):
-        assert not children(PROGRAM)
+        assert not [child for child in children(PROGRAM) if isinstance(server, StdioServer) and "http" not in child]
 
 
 async def test_a_call_that_takes_too_long_is_an_error(tmp_path: Path, server: McpServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,8 +238,8 @@ async def test_asking_again_and_again_is_progress_only_while_the_answers_differ(
         assert "nothing came of it" in board.tasks["t2"].reason
 
 
-def children(word: str) -> list[int]:
-    """Processes of this test with `word` in their command line."""
+def children(word: str) -> list[str]:
+    """Command lines with `word` in them of processes that this one started."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -250,6 +247,5 @@ def children(word: str) -> list[int]:
         except OSError:
             continue
         if word in line and int(stat.rpartition(")")[2].split()[1]) == os.getpid():
-            found.append(int(path.name))
+            found.append(line)
     return found
-

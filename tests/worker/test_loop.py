@@ -99,7 +99,9 @@ async def stage(
         ),
         ev.AgentHired(agent="a1", name="Ada", engine="inprocess"),
     )
-    equipment = Equipment(PretendDesks(tmp_path / "run"), DeskOptions(), brain, settle_cap=1.0, pid=os.getpid(), serves_mcp=False, further=further or {})
+    equipment = Equipment(
+        PretendDesks(tmp_path / "run"), DeskOptions(), brain, settle_cap=1.0, pid=os.getpid(), serves_mcp=False, further=further or {}
+    )
     with anyio.fail_after(WAIT):
         async with anyio.create_task_group() as group:
             group.start_soon(work, log, "a1", equipment)

@@ -15,11 +15,12 @@ from hotdesk.brains.prompt import given_text
 
 __all__ = ["CHUNK", "INVALID", "KEEP", "Answer", "Answered", "Heard", "Message", "Said", "conversation"]
 
-KEEP = 2
+KEEP = 1
 """Newest pictures that are always there."""
-CHUNK = 8
+CHUNK = 4
 """Pictures that are dropped at one time. Each drop makes a cache forget what follows it; each picture kept costs a tenth of its price again
-in every call. With desks of 1280x800 and a cached token at a tenth, eight is about where the sum is least."""
+in every call. With one kept, a drop rewrites nothing but the newest picture; `bench context` has the sums. Fewer would cost a little
+less still, but an agent that sees only the screen of this moment cannot compare."""
 LONGEST = 30_000
 """Characters of one result that the model is given; the middle of longer ones is left out."""
 INVALID = "invalid_json"

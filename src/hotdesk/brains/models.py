@@ -165,7 +165,7 @@ def _request_parts(message: Heard | Answered, vendor: str) -> list[Any]:
     for answer in message.answers:
         pictures = _pictures(answer.picture)
         if pictures and vendor not in ("anthropic", "google"):
-            shown += [f"The screen after {answer.call.name}:", *pictures]
+            shown += [f"What {answer.call.name} showed:", *pictures]
             pictures = []
         content = [answer.text, *pictures] if pictures else answer.text
         outcome: Any = "failed" if answer.error else "success"

@@ -165,7 +165,11 @@ async def _act(desk: d.Desk, actions: list[d.Action]) -> str:
 def _action_tool(model: type[Any]) -> _Tool[Any]:
     """A tool of its own for one kind of action."""
     name: str = model.model_fields["do"].default
-    return _Tool(name, model.__doc__ or name, _without_do(model), sentence, lambda desk, action: _act(desk, [action]))
+
+    async def do(desk: d.Desk, given: BaseModel) -> str:
+        return await _act(desk, [model.model_validate(given.model_dump())])  # the contract's own class, which desks know
+
+    return _Tool(name, model.__doc__ or name, _without_do(model), sentence, do)
 
 
 def _without_do(model: type[Any]) -> type[Any]:

@@ -28,7 +28,7 @@ NUDGING = (
     "Look closely at the screen, think of what is different from what you expect, and try another way."
 )
 
-_LOOKING = frozenset({"screenshot", "wait", "read_file", "list_files"})
+_LOOKING = frozenset({"list_files", "read_file", "screenshot", "wait", "zoom"})
 
 
 class Verdict(Enum):

@@ -94,3 +94,13 @@ it("begins with the server's number of agents", () => {
   render(<PromptForm about={about} go={go} />);
   expect(screen.getByRole<HTMLInputElement>("radio", { name: "2 agents" }).checked).toBe(true);
 });
+
+it("sends the models that were chosen for this session, and only those", async () => {
+  answer(201, { id: "s1" });
+  render(<PromptForm about={about} go={go} />);
+  type("Make a page");
+  fireEvent.change(screen.getByTestId("choose-brain"), { target: { value: " anthropic:claude-x " } });
+  fireEvent.click(screen.getByTestId("submit"));
+  await waitFor(() => expect(go).toHaveBeenCalledTimes(1));
+  expect(JSON.parse(String(server.mock.calls[0]?.[1]?.body))).toEqual({ prompt: "Make a page", agents: 2, brain: "anthropic:claude-x" });
+});

@@ -22,11 +22,13 @@ import {
   MoveIcon,
   PauseIcon,
   PlayIcon,
+  PlugIcon,
   TerminalIcon,
   TriangleAlertIcon,
   Undo2Icon,
   UserPlusIcon,
   XIcon,
+  ZoomInIcon,
 } from "lucide-react";
 import type { NoteEvent } from "@/lib/agent-log";
 import { taskTitle } from "@/lib/agents";
@@ -95,6 +97,8 @@ const icons: Record<string, LucideIcon> = {
   press: CommandIcon,
   wait: HourglassIcon,
   look: CameraIcon,
+  screenshot: CameraIcon,
+  zoom: ZoomInIcon,
   launch: AppWindowIcon,
   open: GlobeIcon,
   run: TerminalIcon,
@@ -105,5 +109,6 @@ const icons: Record<string, LucideIcon> = {
 
 export function stepIcon(line: EventOf<"agent:thinking">): LucideIcon {
   if (line.error) return TriangleAlertIcon;
+  if (line.tool.includes("__")) return PlugIcon;
   return icons[String(line.actions.at(0)?.do ?? "")] ?? icons[line.tool] ?? CircleDotIcon;
 }
