@@ -16,6 +16,7 @@ from hotdesk.errors import Conflict
 from hotdesk.events import Event, SessionComplete
 from hotdesk.logs.base import Log
 from hotdesk.orchestrator import Orchestrator
+from hotdesk.orchestrator.summary import cost
 from hotdesk.serve import Parts, machine, notice
 from hotdesk.whiteboard import Whiteboard, fold
 
@@ -72,7 +73,8 @@ def _picture(board: Whiteboard) -> Group:
     agents = Table.grid(padding=(0, 1))
     for agent in board.agents.values():
         agents.add_row(Text(agent.name, "bold"), Text(agent.status, "dim"), Text(agent.says if agent.alive else agent.reason))
-    return Group(Text(board.plan or "Planning…", "italic"), tasks, Text(""), agents)
+    spent = Text(cost(board.spent), "dim") if board.spent.calls else Text("")
+    return Group(Text(board.plan or "Planning…", "italic"), tasks, Text(""), agents, spent)
 
 
 class _Lines:
@@ -118,4 +120,5 @@ def _result(board: Whiteboard, log: Log) -> dict[str, Any]:
         "agents": [{"id": agent.id, "pid": agent.pid, "desk": agent.desk, "steps": agent.step} for agent in board.agents.values()],
         "artifacts": [{"name": a.name, "path": str(blobs.path(a.blob)), "bytes": a.bytes, "task": a.task} for a in kept],
         "events": board.last,
+        "spent": board.spent.model_dump(),
     }

@@ -124,6 +124,10 @@ async def test_claude_plans_dedalus_works_real_desks_and_the_summary_rests_on_wh
         spent = [e["spending"] for e in events if e["type"] in ("agent:spent", "session:spent")]
         assert len(spent) >= 10
         assert all(s["input"] > 0 and s["output"] > 0 for s in spent)
+        assert result["spent"]["calls"] == len(spent)
+        assert result["spent"]["input"] == sum(s["input"] for s in spent)
+        assert result["spent"]["dollars"] > 0
+        assert "The models took" in complete["summary"]["text"]
         reasoning = "".join(e["text"] for e in events if e["type"] == "agent:reasoning")
         assert "Now the notes, in one go." in reasoning
         asked = {request.protocol for request in server.requests}

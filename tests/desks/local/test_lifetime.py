@@ -25,11 +25,13 @@ from hotdesk.errors import DeskGone
 from tests.desks.local.conftest import NO_INTERNET, WAIT, as_root, eventually
 
 OWNER = """
-    import sys
+    import signal, sys
     from pathlib import Path
     import anyio
     from hotdesk.desks.base import DeskOptions
     from hotdesk.desks.local import LocalDesks
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs with it ignored
 
     async def main():
         async with LocalDesks(Path(sys.argv[1])).open("d1", DeskOptions(internet=sys.argv[2])) as desk:
@@ -82,7 +84,7 @@ async def test_no_process_outlives_an_owner_that_is_killed(owner: subprocess.Pop
     place = place_of(run_dir)
     assert len(list(processes_with_mount(place.mark))) >= 6
     owner.send_signal(how)
-    await anyio.to_thread.run_sync(owner.wait)
+    await anyio.to_thread.run_sync(owner.wait, WAIT)
     assert await nothing_left(place)
     desks = LocalDesks(run_dir)
     await desks.sweep()
