@@ -104,8 +104,10 @@ export class Screen {
     this[which] = null;
     if (!line) return;
     line.mount.remove();
-    if (line.rfb) line.rfb.disconnect();
-    else if (line.socket.readyState === WebSocket.OPEN) line.socket.close();
+    if (line.rfb) {
+      line.socket.onmessage = null; // what is under way already would reach noVNC after its end, and it would call that an error
+      line.rfb.disconnect();
+    } else if (line.socket.readyState === WebSocket.OPEN) line.socket.close();
   }
 
   private async connect(): Promise<void> {
@@ -152,7 +154,10 @@ export class Screen {
     rfb.addEventListener("clipboard", ({ detail }) => {
       if (!options.viewOnly && this.front === line) this.onClipboard(detail.text);
     });
-    rfb.addEventListener("disconnect", () => this.lost(line));
+    rfb.addEventListener("disconnect", () => {
+      line.socket.onmessage = null;
+      this.lost(line);
+    });
   }
 
   private show(line: Line, options: ScreenOptions): void {
