@@ -20,6 +20,7 @@ class FakeRFB extends EventTarget {
     this.dispatchEvent(new CustomEvent("connect"));
   }
 }
+vi.mock("../node_modules/@novnc/novnc/core/util/logging.js", () => ({ initLogging: vi.fn() }));
 vi.mock("@novnc/novnc", () => ({
   get default() {
     return FakeRFB;

@@ -104,10 +104,8 @@ export class Screen {
     this[which] = null;
     if (!line) return;
     line.mount.remove();
-    if (line.rfb) {
-      line.socket.onmessage = null; // what is under way already would reach noVNC after its end, and it would call that an error
-      line.rfb.disconnect();
-    } else if (line.socket.readyState === WebSocket.OPEN) line.socket.close();
+    if (line.rfb) line.rfb.disconnect();
+    else if (line.socket.readyState === WebSocket.OPEN) line.socket.close();
   }
 
   private async connect(): Promise<void> {
@@ -117,7 +115,10 @@ export class Screen {
     if (url === null) return;
     let Client: typeof RFB;
     try {
-      Client = (await import("@novnc/novnc")).default;
+      const [novnc, logging] = await Promise.all([import("@novnc/novnc"), import("../node_modules/@novnc/novnc/core/util/logging.js")]);
+      // What it was still drawing when a connection ended it calls an error on the console; how a connection stands is said on the page.
+      logging.initLogging("none");
+      Client = novnc.default;
     } catch {
       if (turn === this.turn) this.retry();
       return;
@@ -154,10 +155,7 @@ export class Screen {
     rfb.addEventListener("clipboard", ({ detail }) => {
       if (!options.viewOnly && this.front === line) this.onClipboard(detail.text);
     });
-    rfb.addEventListener("disconnect", () => {
-      line.socket.onmessage = null;
-      this.lost(line);
-    });
+    rfb.addEventListener("disconnect", () => this.lost(line));
   }
 
   private show(line: Line, options: ScreenOptions): void {

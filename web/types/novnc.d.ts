@@ -39,3 +39,8 @@ declare module "@novnc/novnc" {
     sendKey(keysym: number, code: string | null, down?: boolean): void;
   }
 }
+
+/** Its logging is not among what the package exports, and nothing that it exports sets it. */
+declare module "*/@novnc/novnc/core/util/logging.js" {
+  export function initLogging(level: "none" | "error" | "warn" | "info" | "debug"): void;
+}
