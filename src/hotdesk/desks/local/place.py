@@ -112,10 +112,11 @@ class RunDir:
             raise DeskUnavailable(f"«{desk_id}» is no id for a desk: lower-case letters, digits and dashes, at most 40.")
         mark = "h" + secrets.token_hex(8)
         as_root = os.geteuid() == 0
-        new = self.path / f".{mark}"
+        owner = Process.of(os.getpid())
+        new = self.path / f".{mark}.{owner.pid}.{owner.started}"  # says whose it is from its first moment
         new.mkdir(0o711)
         try:
-            place = Place(new, mark, Process.of(os.getpid()), _user_of(desk_id) if as_root else os.geteuid())
+            place = Place(new, mark, owner, _user_of(desk_id) if as_root else os.geteuid())
             for path, mode in ((place.host, 0o700), (place.etc, 0o755), (place.launch, 0o755)):
                 path.mkdir()
                 path.chmod(mode)
@@ -154,9 +155,9 @@ class RunDir:
     def discard_unfinished(self) -> None:
         """Remove the folders of claims that never came to an end because their process died."""
         with contextlib.suppress(OSError):
-            for path in self.path.glob(".h*"):
-                place = Place.load(path)
-                if place and not place.owner.alive:
+            for path in self.path.glob(".h*.*.*"):
+                _, _, pid, started = path.name.split(".")
+                if not Process(int(pid), int(started)).alive:
                     shutil.rmtree(path, ignore_errors=True)
 
     def _folder(self, desk_id: str) -> Path | None:
