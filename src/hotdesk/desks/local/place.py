@@ -18,7 +18,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hotdesk.desks.local.processes import Process, processes_with_mount, wait_for_end
+from hotdesk.desks.local.processes import Process, processes_holding, processes_with_mount, wait_for_end
 from hotdesk.errors import DeskUnavailable, MissingRequirement
 
 END_BOUND = 5.0
@@ -170,7 +170,12 @@ def end_processes(place: Place) -> None:
         process.kill()
     wait_for_end(place.processes.values(), END_BOUND)
     if "init" not in place.processes or place.owner.pid != os.getpid():  # not all was known when it was written down
-        while stragglers := list(processes_with_mount(place.mark)):
+        spared = {place.owner.pid, os.getpid()}
+        while stragglers := [
+            process
+            for process in {*processes_with_mount(place.mark), *processes_holding(place.folder)}
+            if process.pid not in spared and process.alive
+        ]:
             for process in stragglers:
                 process.kill()
             if not wait_for_end(stragglers, END_BOUND):

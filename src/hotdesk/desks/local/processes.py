@@ -92,3 +92,12 @@ def wait_for_end(processes: Iterable[Process], bound: float) -> bool:
         finally:
             os.close(handle)
     return True
+
+
+def processes_holding(folder: Path) -> Iterator[Process]:
+    """Processes with a file below `folder` open: a sandbox that was cut off before it had mounted anything is known by nothing else."""
+    below = f"{folder}/"
+    for pid in pids():
+        with contextlib.suppress(OSError):
+            if any(str(link.readlink()).startswith(below) for link in (_PROC / str(pid) / "fd").iterdir()):
+                yield Process.of(pid)
