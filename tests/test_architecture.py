@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "hotdesk"
 
-ANYTHING = {"serve", "cli", "run", "doctor", "__main__", "worker.__main__"}
+ANYTHING = {"serve", "cli", "run", "doctor", "__main__", "worker.__main__", "worker.nursery"}
 """Only these choose adapters."""
 
 CORE = {"", "errors", "events", "whiteboard", "settings", "blobs"}

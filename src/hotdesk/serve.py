@@ -43,6 +43,9 @@ __all__ = ["Machine", "Parts", "about", "machine", "notice", "serve"]
 TRUSTED = 300.0
 """Seconds for which a model that answered is not asked again before a session."""
 
+MOST_WARM = 4
+"""Workers that are kept warm unless more are asked for."""
+
 EXAMPLES = (
     "Write a research paper about the rise of Dedalus Labs",
     "Make a website for a small bakery",
@@ -72,8 +75,9 @@ class Machine:
 
 
 @asynccontextmanager
-async def machine(parts: Parts) -> AsyncGenerator[Machine]:
-    """Everything but the web server. Leaving it ends every session, worker and desk. Raises `MissingRequirement`, `BadInput`."""
+async def machine(parts: Parts, warm: int = 0) -> AsyncGenerator[Machine]:
+    """Everything but the web server, with so many warm workers. Leaving it ends every session, worker and desk. Raises
+    `MissingRequirement`, `BadInput`."""
     folder = parts.data.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -82,10 +86,11 @@ async def machine(parts: Parts) -> AsyncGenerator[Machine]:
     logs, desks = SqliteLogs(folder), choose_desks(parts.desk)
     choose_brain(parts.mind)  # what cannot be had at all is said now, not at the first prompt
     choose_planner(parts.mind)
-    orchestrator = Orchestrator(logs, _engine(parts, desks), _casting(parts), parts.session, desks.destroy)
+    engine = _engine(parts, desks, warm)
+    orchestrator = Orchestrator(logs, engine, _casting(parts), parts.session, desks.destroy)
     await desks.sweep()
     await orchestrator.recover()
-    async with orchestrator:
+    async with engine, orchestrator:
         yield Machine(orchestrator, logs, desks, parts)
 
 
@@ -106,9 +111,10 @@ def _casting(parts: Parts) -> Casting:
     return cast
 
 
-def _engine(parts: Parts, desks: Desks) -> Engine:
+def _engine(parts: Parts, desks: Desks, warm: int) -> Engine:
     if parts.session.engine == "local":
-        return LocalEngine(environment(parts.session, parts.desk, parts.mind))
+        surroundings = environment(parts.session, parts.desk, parts.mind)
+        return LocalEngine(surroundings, warm, parts.desk.desks, desks.destroy, parts.session.forks)
 
     async def work_here(log: Log, agent: str) -> None:
         from hotdesk.worker.loop import Equipment, work  # noqa: PLC0415
@@ -124,6 +130,13 @@ def _engine(parts: Parts, desks: Desks) -> Engine:
         await work(log, agent, equipment)
 
     return InprocessEngine(work_here)
+
+
+def _kept_warm(parts: Parts) -> int:
+    """How many workers are kept warm. Where desks cost money, only as many as somebody has asked for."""
+    if parts.session.warm is not None:
+        return parts.session.warm
+    return min(parts.session.max_agents, MOST_WARM) if parts.desk.desks == "local" else 0
 
 
 def notice(parts: Parts) -> str | None:
@@ -175,7 +188,7 @@ async def serve(parts: Parts, started: Callable[[str], None], prompt: str | None
             "Set HOTDESK_TOKEN to at least 16 characters (for example the output of: openssl rand -hex 16)."
         )
     with _listening(settings.host, settings.port) as listener:
-        async with machine(parts) as running:
+        async with machine(parts, _kept_warm(parts) if prompt is None else 0) as running:
             app = build(running.orchestrator, running.logs, {running.desks.name: running.desks}, about(parts), settings, pages())
             server = WebServer(app, listener)
             where = address(settings, listener)

@@ -147,6 +147,11 @@ class SessionSettings(BaseSettings):
     """Seconds a step waits at most for the screen to come to rest."""
     engine: Literal["local", "inprocess"] = "local"
     """Where workers run: each in its own process, or (for tests) in the server's."""
+    warm: Annotated[int | None, Field(ge=0, le=64)] = None
+    """Workers kept ready while serving, each with its desk open (about 60 MB), so that agents are at work at once. Unset: as many as a
+    session's agents, at most 4, if desks are local; otherwise none."""
+    forks: bool = True
+    """Whether workers are forked from one process that has everything imported, which is quicker and shares memory, or started anew."""
 
 
 class DeskSettings(BaseSettings):

@@ -25,9 +25,10 @@ GOAL = "Write a research paper about the rise of Dedalus Labs"
 WAIT = 120.0
 
 
-@pytest.fixture(params=["pretend", "local"])
+@pytest.fixture(params=[("pretend", "0"), ("local", "2")], ids=["pretend", "local, some warm"])
 def hotdesk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
-    with served(tmp_path / "data", request.param) as running:
+    desks, warm = request.param
+    with served(tmp_path / "data", desks, HOTDESK_WARM=warm) as running:
         yield running
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from hotdesk.logs.base import Log
 
@@ -18,6 +18,9 @@ GRACE = 8.0
 
 class Worker(ABC):
     """One placed worker."""
+
+    desk: str | None = None
+    """Id of the desk that it had before it was placed, if it had one."""
 
     @abstractmethod
     async def ended(self) -> str:
@@ -29,9 +32,15 @@ class Worker(ABC):
 
 
 class Engine(ABC):
-    """Places workers."""
+    """Places workers, while it is entered."""
 
     name: ClassVar[str]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> bool | None:
+        return None
 
     @abstractmethod
     def place(self, log: Log, agent: str) -> AbstractAsyncContextManager[Worker]:

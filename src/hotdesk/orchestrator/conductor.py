@@ -208,9 +208,11 @@ class Conductor:
 
     async def _employ(self, agent: str) -> None:
         """Have one worker from its placing to its end, whatever that is."""
+        desk = desk_of(self._log.session, agent)
         try:
             async with self._engine.place(self._log, agent) as worker:
                 self._workers[agent] = worker
+                desk = worker.desk or desk
                 if self._ending:
                     await worker.end()
                 how = await worker.ended()
@@ -218,7 +220,7 @@ class Conductor:
             how = str(error)
         finally:
             self._workers.pop(agent, None)
-        await self._clear(desk_of(self._log.session, agent))
+        await self._clear(desk)
         board = fold_all(await self._log.read(self._board.last), self._board)
         if board.agents[agent].alive:
             await self._say(ev.AgentLost(agent=agent, reason=f"The worker process ended unexpectedly: {how}"))

@@ -186,8 +186,8 @@ class Orchestrator:
         try:
             with log.conduct():
                 board = fold_all(await log.read())
-                for agent in board.agents:
-                    await self._clear(desk_of(log.session, agent))
+                for agent in board.agents.values():
+                    await self._clear(agent.desk or desk_of(log.session, agent.id))
                 await close(log, board)
         except SessionBusy:
             return False

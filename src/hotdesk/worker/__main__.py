@@ -1,7 +1,9 @@
-"""`python -m hotdesk.worker SESSION_FOLDER AGENT`: one worker process. Its settings and keys come from the environment, everything else
-from the log. Exit code 0 when it ended as it should, 1 with a sentence on standard error when it could not work at all.
+"""`python -m hotdesk.worker [WARM_DESK]`: one worker process, whose standard input is its `lifeline` and says which agent it is. Its
+settings and keys come from the environment, everything else from the session's log. Given the id of a desk, it opens that ahead of its
+assignment.
 
-Standard input is the lifeline: its end means that the process which placed this worker is gone.
+What it prints goes to `agents/AGENT.txt` in the session's folder. Exit code 0 when it ended as it should, 1 with a sentence on standard
+error when it could not work at all.
 """
 
 from __future__ import annotations
@@ -9,11 +11,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from pathlib import Path
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import anyio
+from setproctitle import setproctitle
 
 from hotdesk.brains.choose import choose_brain
+from hotdesk.desks.base import Desk
 from hotdesk.desks.choose import choose_desks, desk_options
 from hotdesk.errors import HotdeskError, LogError, alone
 from hotdesk.events import SERVER_STOPS, SessionCreated
@@ -21,10 +26,11 @@ from hotdesk.logs.base import Log
 from hotdesk.logs.sqlite import SqliteLog
 from hotdesk.settings import DeskSettings, MindSettings, SessionSettings, read
 from hotdesk.worker.inbox import Inbox
-from hotdesk.worker.loop import Equipment, work
+from hotdesk.worker.lifeline import Lifeline, Order
+from hotdesk.worker.loop import Equipment, prepare, work
 
 
-async def equip(log: Log) -> Equipment:
+async def equip(log: Log, warm: Desk | None = None) -> Equipment:
     """What the session's first event and the settings say a worker gets."""
     first = next(iter(await log.read(limit=1)), None)
     if not isinstance(first, SessionCreated):
@@ -37,24 +43,53 @@ async def equip(log: Log) -> Equipment:
         settle_cap=read(SessionSettings).settle_cap,
         pid=os.getpid(),
         further=mind.further_servers(),
+        warm=warm,
     )
 
 
-async def _hang_up_at_the_end_of_stdin(inbox: Inbox) -> None:
-    os.set_blocking(0, False)
-    while True:
-        await anyio.wait_readable(0)
-        if not os.read(0, 4096):
-            break
-    inbox.hang_up(SERVER_STOPS)
+@asynccontextmanager
+async def _opened(desk_id: str | None) -> AsyncGenerator[Desk | None]:
+    """A desk opened ahead, and everything imported that its agent will need."""
+    if desk_id is None:
+        yield None
+        return
+    settings = read(DeskSettings)
+    async with choose_desks(settings).open(desk_id, desk_options(settings)) as desk:
+        await anyio.to_thread.run_sync(prepare, choose_brain(read(MindSettings)))
+        yield desk
 
 
-async def main(folder: Path, agent: str) -> None:
+def _print_to(order: Order) -> None:
+    """From here on what this process prints is kept with the session."""
+    output = os.open(order.folder / "agents" / f"{order.agent}.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.close(output)
+
+
+async def main(warm: str | None) -> None:
+    line = Lifeline()
     with alone():
-        async with SqliteLog(folder.name, folder) as log, anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-            await work(log, agent, await equip(log), _hang_up_at_the_end_of_stdin)
+            async with _opened(warm) as desk:
+                if desk is not None:
+                    line.say(warm=desk.id)
+                if (order := await line.order()) is not None:
+                    await _serve(order, line, desk)
             tasks.cancel_scope.cancel()
+
+
+async def _serve(order: Order, line: Lifeline, desk: Desk | None) -> None:
+    setproctitle(f"hotdesk.worker {order.folder} {order.agent}")
+    _print_to(order)
+
+    async def hang_up(inbox: Inbox) -> None:
+        await line.end()
+        inbox.hang_up(SERVER_STOPS)
+
+    async with SqliteLog(order.folder.name, order.folder) as log:
+        await work(log, order.agent, await equip(log, desk), hang_up)
 
 
 async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
@@ -63,8 +98,14 @@ async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
             scope.cancel()
 
 
-if __name__ == "__main__":
+def run(warm: str | None) -> None:
+    """A worker's whole life in this process. Exits with a sentence where it could not work at all."""
+    setproctitle("hotdesk.worker, not yet assigned")
     try:
-        anyio.run(main, Path(sys.argv[1]), sys.argv[2])
+        anyio.run(main, warm)
     except HotdeskError as error:
         sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    run(sys.argv[1] if len(sys.argv) > 1 else None)

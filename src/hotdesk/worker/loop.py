@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
     from mcp.types import Tool as Described
 
-__all__ = ["Equipment", "work"]
+__all__ = ["Equipment", "prepare", "work"]
 
 COLLECTING = 5.0
 """Seconds that collecting the files of an attempt may take once its session is over."""
@@ -75,6 +75,12 @@ class Equipment:
     """Whether other MCP clients can drive the desk at the agent's own address."""
     further: Mapping[str, McpServer] = field(default_factory=dict)
     """MCP servers whose tools the agent gets beside its desk's, by name."""
+    warm: Desk | None = None
+    """A desk that was opened ahead, and is somebody else's to close."""
+
+    def desk(self, desk_id: str) -> AbstractAsyncContextManager[Desk]:
+        """The agent's desk: the warm one, or a new one under that id."""
+        return self.desks.open(desk_id, self.options) if self.warm is None else nullcontext(self.warm)
 
 
 async def work(log: Log, agent: str, equipment: Equipment, lifeline: Callable[[Inbox], Coroutine[Any, Any, None]] | None = None) -> None:
@@ -115,7 +121,7 @@ async def _at_a_desk(log: Log, agent: str, equipment: Equipment, inbox: Inbox, b
         async with (
             _importing(equipment.brain),
             connections(equipment.further) as further,
-            equipment.desks.open(desk_id, equipment.options) as desk,
+            equipment.desk(desk_id) as desk,
         ):
             await log.append(
                 ev.AgentReady(
@@ -151,7 +157,14 @@ def _import_tools() -> None:
     import mcp  # noqa: PLC0415
     import mcp.server  # noqa: F401, PLC0415
 
-    import hotdesk.tools.desk  # noqa: F401, PLC0415
+    import hotdesk.tools.desk  # noqa: PLC0415
+    import hotdesk.worker.address  # noqa: F401, PLC0415
+
+
+def prepare(brain: Brain) -> None:
+    """Import all that a worker with this brain will need. Takes a second or more, the first time in a process."""
+    _import_tools()
+    brain.prepare()
 
 
 @asynccontextmanager
