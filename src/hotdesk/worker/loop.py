@@ -222,7 +222,8 @@ class _Seat:
             await self._log.append(ev.TaskFailed.model_validate({**where, "reason": str(gone)}))
             raise
         except Unavailable as error:
-            await self._count(task, error.usage)
+            if spent := self._spent(task, error.usage):
+                await self._log.append(*spent)
             decision = Decision(failed=str(error))
         except (BrainError, DeskError) as error:
             decision = Decision(failed=str(error))
@@ -334,22 +335,31 @@ class _Seat:
                 match piece:
                     case Decision():
                         decision = piece
+                        stream.then(*self._spent(task, piece.usage))
                     case Reasoning(text=text):
                         stream.add(text)
                     case Waiting(says=says):
                         await self._say(task, says)
         if decision is None:
             raise BrainError("The brain stopped without a decision.")
-        await self._count(task, decision.usage)
         self._door.think_ms = round((time.perf_counter() - began) * 1000, 3)
         history.append(Turn(stream.text, decision.calls))
         return decision
 
-    async def _count(self, task: TaskState, usages: Sequence[Usage]) -> None:
-        """What model calls took, into the log."""
-        for usage in usages:
-            spending = ev.Spending(model=usage.model, input=usage.input, cached=usage.cached, output=usage.output, dollars=usage.dollars)
-            await self._log.append(ev.AgentSpent(agent=self._agent, task=task.id, step=self._door.step, spending=spending))
+    def _spent(self, task: TaskState, usages: Sequence[Usage]) -> list[ev.Event]:
+        """What model calls took, for the log."""
+        where = {"agent": self._agent, "task": task.id, "step": self._door.step}
+        return [
+            ev.AgentSpent.model_validate(
+                {
+                    **where,
+                    "spending": ev.Spending(
+                        model=used.model, input=used.input, cached=used.cached, output=used.output, dollars=used.dollars
+                    ),
+                }
+            )
+            for used in usages
+        ]
 
     async def _say(self, task: TaskState, says: str) -> None:
         """A line in the action log that is no deed."""

@@ -1,6 +1,7 @@
 """A step's reasoning on its way into the log: as it arrives, but at most ten events a second.
 
-The first piece is appended at once; what comes within `INTERVAL` after an append is gathered into the next. Leaving appends the rest.
+The first piece is appended at once; what comes within `INTERVAL` after an append is gathered into the next. Leaving appends the rest, and
+with it what is to be said at its end.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Reasoning:
         self._where = {"agent": agent, "task": task, "step": step}
         self._waiting: list[str] = []
         self._some = anyio.Event()
+        self._then: tuple[ev.Event, ...] = ()
         self.text = ""
 
     def add(self, piece: str) -> None:
@@ -34,17 +36,22 @@ class Reasoning:
             self._waiting.append(piece)
             self._some.set()
 
+    def then(self, *events: ev.Event) -> None:
+        """Events that follow the reasoning's end, in one append with it."""
+        self._then += events
+
     async def _run(self) -> None:
         while True:
             await self._some.wait()
             await self._flush()
             await anyio.sleep(INTERVAL)
 
-    async def _flush(self) -> None:
+    async def _flush(self, *then: ev.Event) -> None:
         text, self._waiting, self._some = "".join(self._waiting), [], anyio.Event()
-        if text:
+        said = [ev.AgentReasoning.model_validate({**self._where, "text": text})] if text else []
+        if said or then:
             with anyio.CancelScope(shield=True):
-                await self._log.append(ev.AgentReasoning.model_validate({**self._where, "text": text}))
+                await self._log.append(*said, *then)
 
 
 @asynccontextmanager
@@ -58,4 +65,4 @@ async def reasoning(log: Log, agent: str, task: str, step: int) -> AsyncGenerato
                 yield stream
             finally:
                 tasks.cancel_scope.cancel()
-                await stream._flush()
+                await stream._flush(*stream._then)
