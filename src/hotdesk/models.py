@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -100,6 +100,22 @@ class ModelName:
         """For a sentence: «Claude»."""
         return VENDORS[self.vendor].label
 
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The models between which Dedalus may choose (`a/b|c/d`); of other vendors there is always one."""
+        parts = self.model.split("|") if self.vendor == "dedalus" else [self.model]
+        return tuple(stripped for part in parts if (stripped := part.strip()))
+
+    @property
+    def asked(self) -> str | list[str]:
+        """The model as the vendor is asked for it."""
+        return self.listed[0] if len(self.listed) == 1 else list(self.listed)
+
+    def answered(self, said: str | None) -> ModelName:
+        """Which of the listed models it was that answered, by what the vendor `said`; itself where that does not tell."""
+        fits = (listed for listed in self.listed if len(self.listed) == 1 or (said and said in (listed, listed.partition("/")[2])))
+        return replace(self, model=next(fits, self.model))
+
 
 def names(text: str, what: str = "brain") -> tuple[ModelName, ...]:
     """The models that `text` names, in order; none for a name of `SCRIPTED`. Raises `BadInput`."""
@@ -116,7 +132,10 @@ def names(text: str, what: str = "brain") -> tuple[ModelName, ...]:
                 f"There is no {what} «{part}». HOTDESK_{what.upper()} can be rehearsal or a model: "
                 f"{', '.join(f'{name}:MODEL' for name in VENDORS)}; several with commas between."
             )
-        found.append(ModelName(vendor, model_name.strip()))
+        name = ModelName(vendor, model_name.strip())
+        if not name.listed:
+            raise BadInput(f"«{part}» names no model.")
+        found.append(name)
     if not found:
         raise BadInput(f"HOTDESK_{what.upper()} names nothing.")
     return tuple(found)
@@ -258,16 +277,18 @@ def _openrouter(name: str, mind: MindSettings) -> Model:
     return OpenRouterModel(name, provider=OpenRouterProvider(openai_client=client))
 
 
-def _like_openai(who: str, name: str, url: str, key: str) -> Model:
+def _like_openai(who: str, name: str, url: str, key: str, settings: ModelSettings | None = None) -> Model:
     from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider  # noqa: PLC0415
 
-    return OpenAIChatModel(name, provider=OpenAICompatibleProvider(who, base_url=url, api_key=key or "none"))
+    return OpenAIChatModel(name, provider=OpenAICompatibleProvider(who, base_url=url, api_key=key or "none"), settings=settings)
 
 
 def _dedalus(name: str, mind: MindSettings) -> Model:
     url = (mind.dedalus_url or "https://api.dedaluslabs.ai").rstrip("/")
-    return _like_openai("dedalus", name, f"{url}/v1", _key(mind, "dedalus"))
+    asked = ModelName("dedalus", name)
+    several: ModelSettings | None = {"extra_body": {"model": asked.asked}} if len(asked.listed) > 1 else None
+    return _like_openai("dedalus", asked.listed[0], f"{url}/v1", _key(mind, "dedalus"), several)
 
 
 _MAKERS: dict[str, Callable[[str, MindSettings], Model]] = {
@@ -315,7 +336,8 @@ class Tokens(NamedTuple):
 
 
 def price(name: ModelName, input: int, cached: int, written: int, output: int) -> float | None:
-    """Dollars by the vendor's list price (for Dedalus that of the vendor behind it); None where it is not known."""
+    """Dollars by the vendor's list price (for Dedalus that of the vendor behind it); None where it is not known, as where a list of
+    models does not say which of them answered."""
     vendor, model_name = name.vendor, name.model
     if vendor == "dedalus":
         vendor, _, model_name = model_name.partition("/")
@@ -336,7 +358,7 @@ def counted(name: ModelName, response: ModelResponse) -> Tokens | None:
     if not (usage.input_tokens or usage.output_tokens):
         return None
     counts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens)
-    return Tokens(*counts, price(name, *counts))
+    return Tokens(*counts, price(name.answered(response.model_name), *counts))
 
 
 # Trouble ----------------------------------------------------------------------------------------------------------------------------
@@ -616,7 +638,7 @@ async def _ask_for_a_word(name: ModelName, mind: MindSettings) -> None:
     if name.vendor == "dedalus":
         async with dedalus_client(mind) as client:
             word: Any = [{"role": "user", "content": "Say OK."}]
-            await client.chat.completions.create(model=name.model, messages=word, max_tokens=16, stream=False)
+            await client.chat.completions.create(model=name.asked, messages=word, max_tokens=16, stream=False)
         return
     from pydantic_ai.direct import model_request  # noqa: PLC0415
     from pydantic_ai.exceptions import UnexpectedModelBehavior  # noqa: PLC0415

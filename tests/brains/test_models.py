@@ -432,6 +432,17 @@ async def test_dedalus_is_told_of_its_mcp_servers(monkeypatch: pytest.MonkeyPatc
         assert "windsor/search" in str(a.server.requests[0].body["mcp_servers"])
 
 
+async def test_dedalus_may_choose_among_models_and_is_priced_by_the_one_that_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    turn = {"calls": [click()], "usage": {"written": 0}}
+    async with (
+        asking(monkeypatch, "dedalus:openai/gpt-5.6-terra | anthropic/claude-sonnet-5-5", turn) as a,
+        asking(monkeypatch, CLAUDE, turn) as b,
+    ):
+        spent = (await a.think()).usage[0]
+        assert a.server.requests[0].body["model"] == ["openai/gpt-5.6-terra", "anthropic/claude-sonnet-5-5"]
+        assert spent.dollars == (await b.think()).usage[0].dollars is not None
+
+
 @pytest.mark.parametrize("brain", ALL)
 async def test_over_many_steps_only_the_end_of_the_conversation_is_new(monkeypatch: pytest.MonkeyPatch, brain: str) -> None:
     async with asking(monkeypatch, brain, *[{"thinking": "Hm.", "text": "I click.", "calls": [click(n)]} for n in range(14)]) as a:

@@ -302,8 +302,13 @@ def _openai_stop(turn: Turn) -> str | None:
     return "tool_calls" if turn.get("calls") else "stop"
 
 
+def _answering(asked: str | list[str]) -> str:
+    """Which model answers: of a list, as Dedalus takes it, the last, so that a test sees the difference."""
+    return asked if isinstance(asked, str) else asked[-1]
+
+
 def openai_pieces(request: Request, turn: Turn) -> Iterator[str]:
-    model = request.body["model"]
+    model = _answering(request.body["model"])
 
     def piece(delta: dict[str, Any] | None, stop: str | None = None, **more: Any) -> str:
         choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": stop}]
@@ -347,7 +352,7 @@ def openai_whole(request: Request, turn: Turn) -> dict[str, Any]:
     ]
     said = {"content": turn.get("text"), "refusal": turn.get("refusal"), "tool_calls": calls or None}
     choice = {"index": 0, "message": {"role": "assistant", **said}, "finish_reason": _openai_stop(turn) or "stop"}
-    body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": request.body["model"], "choices": [choice]}
+    body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": _answering(request.body["model"]), "choices": [choice]}
     return {**body, "usage": _openai_usage(turn)}
 
 

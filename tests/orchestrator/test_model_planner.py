@@ -20,7 +20,13 @@ from tests.equipment.model_server import ModelServer, environment, model_server
 pytestmark = pytest.mark.anyio
 
 CLAUDE = "anthropic:claude-opus-5-5"
-PLANNERS = [CLAUDE, "dedalus:anthropic/claude-sonnet-5-5", "openai:gpt-5.6-terra", "google:gemini-3.8-flash"]
+PLANNERS = [
+    CLAUDE,
+    "dedalus:anthropic/claude-sonnet-5-5",
+    "dedalus:openai/gpt-5.6-terra|anthropic/claude-sonnet-5-5",
+    "openai:gpt-5.6-terra",
+    "google:gemini-3.8-flash",
+]
 
 
 def answer(**arguments: Any) -> dict[str, Any]:

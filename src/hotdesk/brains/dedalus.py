@@ -43,7 +43,7 @@ class DedalusBrain(ThinkingBrain):
         self._mind = mind
         self._client: AsyncDedalus | None = None
         self._one_at_a_time = threading.Lock()
-        self._marks = model.model.startswith("anthropic/")
+        self._marks = all(listed.startswith("anthropic/") for listed in model.listed)
 
     def prepare(self) -> None:
         with self._one_at_a_time:
@@ -86,7 +86,7 @@ class DedalusBrain(ThinkingBrain):
             # As `extra_body` they go as they are: the SDK would walk every message against its types, which takes some 30 ms and grows.
             large = {"messages": _rendered(messages, marks), "tools": [_tool(tool) for tool in tools]}
             return await client.chat.completions.create(
-                model=self.model.model,
+                model=self.model.asked,
                 stream=True,
                 stream_options={"include_usage": True},
                 extra_body=large,
@@ -115,6 +115,8 @@ class _Answer:
     finish: str | None = None
     refusal: str = ""
     begun: bool = False
+    model: str = ""
+    """Which model answered, as far as it is said."""
     _thought: bool = False
     _usage: Any = None
     _made: list[dict[str, Any]] = field(default_factory=list)
@@ -125,6 +127,7 @@ class _Answer:
         if extra.get("error"):
             raise _InStream(extra["error"])
         self._usage = getattr(chunk, "usage", None) or self._usage
+        self.model = getattr(chunk, "model", None) or self.model
         shown = _hosted(extra.get("mcp_tool_results"))
         for choice in getattr(chunk, "choices", None) or ():
             self.begun = True
@@ -176,7 +179,7 @@ class _Answer:
         cached = getattr(details, "cached_tokens", None) or extra.get("cache_read_input_tokens") or 0
         written = extra.get("cache_creation_input_tokens") or extra.get("cache_write_tokens") or 0
         counts = (int(given), int(cached), int(written), int(out))
-        return Tokens(*counts, price(name, *counts))
+        return Tokens(*counts, price(name.answered(self.model), *counts))
 
 
 class _InStream(Cut):
