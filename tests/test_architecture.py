@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,10 @@ ALLOWED: dict[str, set[str]] = {
     "server": CORE | {"orchestrator", "logs.base", "desks.base"},
 }
 
-SHARED = {"base", "choose", "__init__", "__pycache__", "prompt", "context", "thinking", "fallback"}
+SHARED = {
+    *("base", "choose", "__init__", "__pycache__", "prompt", "context", "thinking", "fallback"),
+    *("x11", "picture", "processes", "errands", "asking", "applications"),
+}
 """What is no adapter in a family: its contract, who picks, and what adapters have in common."""
 
 
@@ -85,6 +89,15 @@ def test_adapters_of_one_family_do_not_know_each_other(family: str) -> None:
         if mine in adapters:
             others = {name.split(".")[1] for name in ours(path) if name.startswith(f"{family}.")} & adapters - {mine}
             assert not others, f"{name_of(path)} knows {others}"
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "desks" / "x11").glob("*.py")), ids=name_of)
+def test_what_drives_a_display_goes_along_into_any_sandbox(path: Path) -> None:
+    """It runs there by whatever Python there is, with nothing of ours but itself."""
+    for imported in imports_of(path):
+        first = imported.split(".")[0]
+        mine = imported == "hotdesk.errors" or imported.startswith(("hotdesk.errors.", "hotdesk.desks.x11."))
+        assert first == "anyio" or first in sys.stdlib_module_names or mine, f"{name_of(path)} imports {imported}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

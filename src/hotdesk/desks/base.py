@@ -21,7 +21,7 @@ Errors: `DeskUnavailable` on opening, `DeskGone` once the desk is closed or lost
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
@@ -272,14 +272,21 @@ class Desk(ABC):
         """Where the pointer is."""
 
 
+Created = Callable[[str], Awaitable[None]]
+"""What `Desks.open` tells of the machine it has made, by the provider's own id of it."""
+
+
 class Desks(ABC):
     """A provider of desks."""
 
     name: ClassVar[str]
 
     @abstractmethod
-    def open(self, desk_id: str, options: DeskOptions) -> AbstractAsyncContextManager[Desk]:
-        """Open a desk under `desk_id` (lower-case letters, digits and dashes, at most 40). Raises `DeskUnavailable`."""
+    def open(self, desk_id: str, options: DeskOptions, created: Created | None = None) -> AbstractAsyncContextManager[Desk]:
+        """Open a desk under `desk_id` (lower-case letters, digits and dashes, at most 40). Raises `DeskUnavailable`.
+
+        `created` is awaited with the provider's own id of the machine (a sandbox's id, a folder) as soon as there is one, before its
+        screen is up: whatever happens next, somebody knows what to end. An exception of it ends the machine and leaves as it is."""
 
     @abstractmethod
     def view(self, desk_id: str) -> AbstractAsyncContextManager[ScreenStream]:

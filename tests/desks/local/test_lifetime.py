@@ -20,7 +20,7 @@ import pytest
 from hotdesk.desks.base import DeskOptions
 from hotdesk.desks.local import LocalDesks, network
 from hotdesk.desks.local.place import Place
-from hotdesk.desks.local.processes import Process, processes_with_mount
+from hotdesk.desks.processes import Process, processes_with_mount
 from hotdesk.errors import DeskGone
 from tests.desks.local.conftest import NO_INTERNET, WAIT, as_root, eventually
 

@@ -11,10 +11,11 @@ from PIL import Image as Picture
 from PIL import ImageChops, ImageStat
 
 from hotdesk.desks.base import Desk, LeftClick, Move, Press, Write
-from hotdesk.desks.local import LocalDesks, screen
+from hotdesk.desks.local import LocalDesks
 from hotdesk.desks.local.desk import LocalDesk
-from hotdesk.desks.local.screen import Screen
-from hotdesk.desks.local.x11 import RequestFailedError
+from hotdesk.desks.picture import picture
+from hotdesk.desks.x11.display import RequestFailedError
+from hotdesk.desks.x11.screen import Screen
 from tests.desks.local.conftest import NO_INTERNET, WAIT
 
 
@@ -31,7 +32,7 @@ async def test_shared_memory_is_used_and_gives_what_the_connection_gives(desk: L
     without = Screen(desk._display, shared=False)
     assert not without.shared
     with anyio.fail_after(WAIT):
-        while without.image().data != desk._screen.image().data:  # noqa: ASYNC110 (the panel may still be drawing)
+        while picture(without.pixels(), desk.size, without.pointer()) != await desk.screenshot():  # noqa: ASYNC110 (the panel may still be drawing)
             await anyio.sleep(0.01)
 
 
@@ -40,7 +41,7 @@ async def test_without_shared_memory_a_desk_looks_the_same(desks: LocalDesks, de
         raise RequestFailedError("no MIT-SHM")
 
     await desk.settle()
-    monkeypatch.setattr(screen.Screen, "_attach", refuse)
+    monkeypatch.setattr(Screen, "_attach", refuse)
     async with desks.open("d2", NO_INTERNET) as plain:
         assert isinstance(plain, LocalDesk)
         assert not plain._screen.shared

@@ -7,11 +7,8 @@ and the launchers of the panel and the defaults for types of files, made from th
 from __future__ import annotations
 
 import functools
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
-
-from hotdesk.errors import DeskRefused
 
 
 class Application(NamedTuple):
@@ -21,7 +18,6 @@ class Application(NamedTuple):
     """The PNG of the panel's launcher. Given as a path, the panel need not search the icon themes."""
     types: tuple[str, ...]
     """The types of files it opens."""
-    suffixes: tuple[str, ...] = ()
 
 
 _ADWAITA = "/usr/share/icons/Adwaita/48x48/legacy"
@@ -33,14 +29,12 @@ APPLICATIONS = {
         "Browser",
         "/usr/share/icons/hicolor/48x48/apps/chromium.png",
         ("text/html", "application/xhtml+xml", "application/pdf", "image/svg+xml", "x-scheme-handler/http", "x-scheme-handler/https"),
-        (".html", ".htm", ".xhtml", ".pdf", ".svg", ".mhtml", ".mp4", ".webm", ".mp3", ".ogg", ".wav"),
     ),
     "editor": Application(
         "mousepad",
         "Editor",
         f"{_ADWAITA}/accessories-text-editor.png",
         ("text/plain", "text/markdown", "text/csv", "application/json", "application/xml", "text/x-python", "application/x-shellscript"),
-        (".txt", ".md", ".csv", ".json", ".xml", ".py", ".sh", ".log", ".ini", ".toml", ".yaml", ".yml", ".js", ".css", ".tsv"),
     ),
     "terminal": Application("xterm", "Terminal", f"{_ADWAITA}/utilities-terminal.png", ()),
     "images": Application(
@@ -48,7 +42,6 @@ APPLICATIONS = {
         "Images",
         "/usr/share/icons/hicolor/48x48/apps/gpicview.png",
         ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff", "image/x-icon"),
-        (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".ico", ".xpm"),
     ),
 }
 
@@ -92,37 +85,3 @@ def etc_files() -> dict[str, bytes]:
         defaults += [f"{kind}={launcher}" for kind in application.types]
     files["xdg/mimeapps.list"] = "\n".join([*defaults, ""]).encode()
     return files
-
-
-def is_web_address(target: str) -> bool:
-    return urlsplit(target).scheme in ("http", "https", "file", "about", "data")
-
-
-def application_for(path: str, is_folder: bool, head: bytes) -> Application:
-    """The application that opens this file or folder. Raises `DeskRefused` if there is none."""
-    if is_folder:
-        return APPLICATIONS["files"]
-    suffix = PurePosixPath(path).suffix.lower()
-    for application in APPLICATIONS.values():
-        if suffix in application.suffixes:
-            return application
-    if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")):
-        return APPLICATIONS["images"]
-    if head.startswith((b"%PDF", b"<!doctype html", b"<!DOCTYPE html", b"<html")):
-        return APPLICATIONS["browser"]
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return APPLICATIONS["browser"]
-    if _is_text(head):
-        return APPLICATIONS["editor"]
-    raise DeskRefused(f"No application on this desk opens {path}.")
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether it reads as UTF-8; the last character may be cut off."""
-    if b"\0" in head:
-        return False
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.start >= len(head) - 3 and len(head) > 3
-    return True

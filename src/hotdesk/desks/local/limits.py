@@ -13,8 +13,8 @@ from pathlib import Path
 
 import anyio
 
-from hotdesk.desks.local.processes import Process, pids, processes_with_mount
 from hotdesk.desks.local.sandbox import Sandbox
+from hotdesk.desks.processes import Process, pids, processes_with_mount
 
 EVERY = 2.0
 _PAGE = os.sysconf("SC_PAGE_SIZE")

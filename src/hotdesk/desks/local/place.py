@@ -18,7 +18,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hotdesk.desks.local.processes import Process, processes_holding, processes_with_mount, wait_for_end
+from hotdesk.desks.processes import Process, processes_holding, processes_with_mount, wait_for_end
 from hotdesk.errors import DeskUnavailable, MissingRequirement
 
 END_BOUND = 5.0

@@ -20,21 +20,22 @@ from typing import ClassVar
 import anyio
 from anyio.abc import SocketStream, TaskGroup
 
-from hotdesk.desks.base import Desk, DeskOptions, Desks, Finding, ScreenStream
+from hotdesk.desks.base import Created, Desk, DeskOptions, Desks, Finding, ScreenStream
 from hotdesk.desks.local import network
 from hotdesk.desks.local.applications import BINARIES, ENVIRONMENT, etc_files
-from hotdesk.desks.local.clipboard import Clipboard
 from hotdesk.desks.local.desk import LocalDesk
-from hotdesk.desks.local.keyboard import Keyboard
 from hotdesk.desks.local.limits import resident, watch_memory
 from hotdesk.desks.local.network import Resolve, serve_allow_list
 from hotdesk.desks.local.place import RunDir
 from hotdesk.desks.local.sandbox import DISPLAY_SOCKET, RFB_SOCKET, Sandbox, connect_inside, cookie, listen, sandbox
-from hotdesk.desks.local.screen import Screen
-from hotdesk.desks.local.settle import Settling
 from hotdesk.desks.local.tasks import serving_tasks
 from hotdesk.desks.local.wallpaper import wallpaper
-from hotdesk.desks.local.x11 import PROPERTY_CHANGES, PROPERTY_NOTIFY, Display
+from hotdesk.desks.x11.clipboard import Clipboard
+from hotdesk.desks.x11.display import PROPERTY_CHANGES, PROPERTY_NOTIFY, Display
+from hotdesk.desks.x11.hands import Hands
+from hotdesk.desks.x11.keyboard import Keyboard
+from hotdesk.desks.x11.screen import Screen
+from hotdesk.desks.x11.settle import Settling
 from hotdesk.errors import DeskGone, DeskUnavailable, MissingRequirement
 
 READY_BOUND = 20.0
@@ -71,16 +72,18 @@ class LocalDesks(Desks):
         self._run_dir = RunDir(run_dir)
         self._resolve = resolve
 
-    def open(self, desk_id: str, options: DeskOptions) -> AbstractAsyncContextManager[Desk]:
-        return self._open(desk_id, options)
+    def open(self, desk_id: str, options: DeskOptions, created: Created | None = None) -> AbstractAsyncContextManager[Desk]:
+        return self._open(desk_id, options, created)
 
     @asynccontextmanager
-    async def _open(self, desk_id: str, options: DeskOptions) -> AsyncIterator[Desk]:
+    async def _open(self, desk_id: str, options: DeskOptions, created: Created | None) -> AsyncIterator[Desk]:
         try:
             place = self._run_dir.claim(desk_id)
         except MissingRequirement as missing:
             raise DeskUnavailable(str(missing)) from missing
         try:
+            if created:
+                await created(str(place.folder))
             environment = dict(ENVIRONMENT)
             proxy: socket.socket | None = None
             if options.internet == "allow":
@@ -157,9 +160,9 @@ async def _furnish(desk_id: str, running: Sandbox, options: DeskOptions, tasks: 
     apart = frozenset(resident(running.proc))
     tasks.start_soon(watch_memory, running, options.memory_mib, apart)
     settling = Settling(display, running.proc, apart)
-    keys = Keyboard(display, clipboard, settling.pause)
+    hands = Hands(display, Keyboard(display, clipboard, settling.pause), settling)
     settling.begin()  # the panel is still being drawn
-    return LocalDesk(desk_id, running, display, screen, keys, settling)
+    return LocalDesk(desk_id, running, display, screen, hands, settling)
 
 
 async def _display_up(running: Sandbox) -> None:

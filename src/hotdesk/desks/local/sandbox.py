@@ -26,8 +26,8 @@ import anyio
 from hotdesk.desks.base import HOME, DeskOptions
 from hotdesk.desks.local import network, seccomp
 from hotdesk.desks.local.place import END_BOUND, Place, end_processes
-from hotdesk.desks.local.processes import Process, parent
 from hotdesk.desks.local.tasks import serving_tasks
+from hotdesk.desks.processes import Process, parent
 from hotdesk.errors import DeskGone, DeskUnavailable
 
 HELLO_BOUND = 20.0
@@ -254,7 +254,7 @@ def _init(options: DeskOptions) -> str:
     xvnc = _XVNC.format(width=options.size.width, height=options.size.height, rfb=RFB_SOCKET)
     return (
         f"ulimit -c 0; ulimit -n 8192; ulimit -p {options.processes}; "
-        f"{xvnc} 2>/run/desk/xvnc.log </dev/null | exec /usr/bin/python3 -I -S /etc/hotdesk/inside.py"
+        f"{xvnc} 2>/run/desk/xvnc.log </dev/null | exec /usr/bin/python3 -I -S /etc/hotdesk/inside"
     )
 
 
@@ -327,7 +327,18 @@ def _identity() -> dict[str, bytes]:
         "hostname": b"desk\n",
         "nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
         "machine-id": os.urandom(16).hex().encode() + b"\n",
-        "hotdesk/inside.py": Path(__file__).with_name("inside.py").read_bytes(),
+        **{f"hotdesk/inside/{path}": content for path, content in _helper().items()},
+    }
+
+
+def _helper() -> dict[str, bytes]:
+    """The helper inside as a folder that Python runs, with what it uses of ours."""
+    here = Path(__file__).parent
+    return {
+        "__main__.py": (here / "inside.py").read_bytes(),
+        "hotdesk/desks/errands.py": (here.parent / "errands.py").read_bytes(),
+        "hotdesk/__init__.py": b"",
+        "hotdesk/desks/__init__.py": b"",
     }
 
 

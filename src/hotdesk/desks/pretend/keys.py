@@ -1,4 +1,4 @@
-"""Names of keys: what `press` accepts, and what a viewer's key numbers (X11 keysyms) mean.
+"""Keys: what the names that `press` accepts and a viewer's key numbers (both X11 key symbols in the end) mean here.
 
 A key is either one character («a», «é», « ») or the X11 name of a key that types none («Return», «F4»). Modifiers are `shift`, `ctrl`,
 `alt` and `super`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hotdesk.desks.x11.keysyms import symbols_of
 from hotdesk.errors import DeskRefused
 
 __all__ = ["MODIFIERS", "Chord", "chord", "from_keysym"]
@@ -57,73 +58,6 @@ _KEYSYMS = {
 _ALPHABETS = {1: "iso8859-2", 2: "iso8859-3", 3: "iso8859-4", 5: "iso8859-6", 6: "koi8-r", 7: "iso8859-7", 12: "iso8859-8", 13: "tis-620"}
 """The old keysyms of other scripts: their upper byte names an 8-bit alphabet, the lower byte is the character in it."""
 
-_SIGNS = {
-    "space": " ",
-    "exclam": "!",
-    "quotedbl": '"',
-    "numbersign": "#",
-    "dollar": "$",
-    "percent": "%",
-    "ampersand": "&",
-    "apostrophe": "'",
-    "parenleft": "(",
-    "parenright": ")",
-    "asterisk": "*",
-    "plus": "+",
-    "comma": ",",
-    "minus": "-",
-    "period": ".",
-    "slash": "/",
-    "colon": ":",
-    "semicolon": ";",
-    "less": "<",
-    "equal": "=",
-    "greater": ">",
-    "question": "?",
-    "at": "@",
-    "bracketleft": "[",
-    "backslash": "\\",
-    "bracketright": "]",
-    "asciicircum": "^",
-    "underscore": "_",
-    "grave": "`",
-    "braceleft": "{",
-    "bar": "|",
-    "braceright": "}",
-    "asciitilde": "~",
-    "eurosign": "€",
-    "sterling": "£",
-    "section": "§",
-    "degree": "°",
-}
-
-_NAMED = {
-    **{name.lower(): name for name in _KEYSYMS.values() if len(name) > 1},
-    **_SIGNS,
-    **{f"kp_{n}": str(n) for n in range(10)},
-    **dict.fromkeys(("enter", "kp_enter", "linefeed"), "Return"),
-    **dict.fromkeys(("esc",), "Escape"),
-    **dict.fromkeys(("bksp", "back"), "BackSpace"),
-    **dict.fromkeys(("del", "kp_delete"), "Delete"),
-    **dict.fromkeys(("ins", "kp_insert"), "Insert"),
-    **dict.fromkeys(("pgup", "pageup", "prior"), "Page_Up"),
-    **dict.fromkeys(("pgdn", "pgdown", "pagedown", "next"), "Page_Down"),
-    **{f"arrow{way.lower()}": way for way in ("Up", "Down", "Left", "Right")},
-    **{f"{way.lower()}arrow": way for way in ("Up", "Down", "Left", "Right")},
-    **dict.fromkeys(("spacebar", "kp_space"), " "),
-    **dict.fromkeys(("printscreen", "prtsc", "prtscn", "sys_req"), "Print"),
-    **dict.fromkeys(("caps", "capslock"), "Caps_Lock"),
-    "numlock": "Num_Lock",
-    "scrolllock": "Scroll_Lock",
-    "apps": "Menu",
-    **{f"kp_{n}": sign for n, sign in (("add", "+"), ("subtract", "-"), ("multiply", "*"), ("divide", "/"), ("decimal", "."))},
-    **dict.fromkeys(("iso_left_tab", "kp_tab"), "Tab"),
-    **dict.fromkeys(("shift_l", "shift_r"), "shift"),
-    **dict.fromkeys(("control", "control_l", "control_r"), "ctrl"),
-    **dict.fromkeys(("alt_l", "alt_r", "option", "opt", "altgr", "iso_level3_shift"), "alt"),
-    **dict.fromkeys(("super_l", "super_r", "cmd", "command", "win", "windows", "meta", "meta_l", "meta_r", "hyper"), "super"),
-}
-
 
 class Chord(NamedTuple):
     """Keys to press one after another while the modifiers are held; no keys if the modifiers were all there was."""
@@ -134,24 +68,11 @@ class Chord(NamedTuple):
 
 def chord(name: str) -> Chord:
     """What `press` is asked for. Raises `DeskRefused` for a name no key has."""
-    names = [_key_of(part, name) for part in _parts(name)]
-    return Chord(frozenset(names) & MODIFIERS, tuple(key for key in names if key not in MODIFIERS))
-
-
-def _parts(name: str) -> list[str]:
-    """Split at `+`, where a `+` at the end is the key itself: `ctrl++`."""
-    if name == "+" or name.endswith("++"):
-        return [*(part for part in name[:-1].split("+") if part), "+"]
-    return name.split("+")
-
-
-def _key_of(part: str, whole: str) -> str:
-    if len(part) == 1 and part.isprintable():
-        return part
-    found = _NAMED.get(part.strip().lower())
-    if found is None:
-        raise DeskRefused(f"There is no key «{part}» in «{whole}»; names are X11's, such as Return, Escape, Page_Down, F4 or ctrl+s.")
-    return found
+    names = [from_keysym(symbol) for symbol in symbols_of(name)]
+    if None in names:
+        raise DeskRefused(f"There is no key for a character in «{name}».")
+    keys = [key for key in names if key is not None]
+    return Chord(frozenset(keys) & MODIFIERS, tuple(key for key in keys if key not in MODIFIERS))
 
 
 def from_keysym(number: int) -> str | None:

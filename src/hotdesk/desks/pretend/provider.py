@@ -24,7 +24,7 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from hotdesk.desks.base import Desk, DeskOptions, Desks, Finding, ScreenStream
+from hotdesk.desks.base import Created, Desk, DeskOptions, Desks, Finding, ScreenStream
 from hotdesk.desks.pretend.desk import PretendDesk
 from hotdesk.desks.pretend.rfb import steady
 from hotdesk.desks.pretend.shell import discard, kill_left
@@ -51,7 +51,7 @@ class PretendDesks(Desks):
         self._run = run_dir if run_dir is not None else Path(f"/var/tmp/hotdesk-pretend-{os.getuid()}")  # noqa: S108 - made 0700, owner checked
 
     @asynccontextmanager
-    async def open(self, desk_id: str, options: DeskOptions) -> AsyncGenerator[Desk]:
+    async def open(self, desk_id: str, options: DeskOptions, created: Created | None = None) -> AsyncGenerator[Desk]:
         _check(desk_id, options)
         failure: Exception | None = None
         owner = _us()
@@ -59,6 +59,8 @@ class PretendDesks(Desks):
         try:
             async with await _listen(folder, VIEWERS) as viewers, await _listen(folder, CONTROL) as control:
                 folder = await anyio.to_thread.run_sync(_finish, folder, self._run / desk_id)
+                if created is not None:
+                    await created(str(folder))
                 desk = PretendDesk(desk_id, options.size, folder)
                 async with anyio.create_task_group() as tasks:
                     await tasks.start(desk.live, viewers)

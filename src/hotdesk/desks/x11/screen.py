@@ -1,26 +1,32 @@
-"""Seeing: the screen as an image, by shared memory where the server takes it, the pointer drawn in.
+"""Seeing: the pixels of the screen, by shared memory where the server takes it, and the pointer, which is no part of them.
 
 The server writes the pixels into memory that it got from us over the socket (MIT-SHM, AttachFd), so a screenshot copies nothing through the
-connection and touches no file. Where that fails the pixels come over the connection (GetImage). Equal screens give equal bytes.
+connection and touches no file. Where that fails the pixels come over the connection (GetImage). What is made of them is
+`hotdesk.desks.picture`'s.
 """
 
 from __future__ import annotations
 
-import io
 import mmap
 import os
 import struct
 from contextlib import suppress
-from typing import cast
+from typing import NamedTuple
 
-from PIL import Image as Picture
+from hotdesk.desks.x11.display import PIXMAP, Display, RequestFailedError
 
-from hotdesk.desks.base import Image, Point, Size
-from hotdesk.desks.local.x11 import PIXMAP, Display, RequestFailedError
-
-QUALITY = 80
 _ALL_PLANES = 0xFFFFFFFF
 _Z_PIXMAP = 2
+
+
+class Pointer(NamedTuple):
+    """The pointer's picture: where its top left corner is on the screen, and its pixels (blue, green, red, alpha; multiplied by alpha)."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    pixels: bytes
 
 
 class Screen:
@@ -28,7 +34,7 @@ class Screen:
 
     def __init__(self, display: Display, shared: bool = True) -> None:
         self._display = display
-        self.size = Size(display.width, display.height)
+        self.width, self.height = display.width, display.height
         self._cursors = display.extension("XFIXES")[0]
         display.ask(struct.pack("<BBHII", self._cursors, 0, 0, 5, 0))
         self._memory: mmap.mmap | None = None
@@ -45,7 +51,7 @@ class Screen:
         """Share memory with the server by descriptor, which also crosses its IPC namespace."""
         self._shm = self._display.extension("MIT-SHM")[0]
         self._display.ask(struct.pack("<BBH", self._shm, 0, 0))
-        length = self.size.width * self.size.height * 4
+        length = self.width * self.height * 4
         descriptor = os.memfd_create("screen")
         try:
             os.ftruncate(descriptor, length)
@@ -56,7 +62,7 @@ class Screen:
             os.close(descriptor)
         self._memory = memory
         try:
-            self._pixels()  # fails if the server did not take the segment
+            self.pixels()  # fails if the server did not take the segment
         except RequestFailedError:
             self._memory = None
             raise
@@ -67,20 +73,21 @@ class Screen:
             self._memory.close()
             self._memory = None
 
-    def image(self) -> Image:
-        picture = Picture.frombuffer("RGB", self.size, cast("bytes", self._pixels()), "raw", "BGRX", 0, 1)
-        self._draw_pointer(picture)
-        data = io.BytesIO()
-        picture.save(data, "JPEG", quality=QUALITY, subsampling="4:2:0")
-        return Image(data.getvalue(), "image/jpeg", self.size)
-
-    def pointer(self) -> Point:
+    def position(self) -> tuple[int, int]:
+        """Where the pointer is."""
         reply = self._display.ask(struct.pack("<BxHI", 38, 0, self._display.root))
-        return Point(*struct.unpack_from("<hh", reply, 16))
+        x, y = struct.unpack_from("<hh", reply, 16)
+        return int(x), int(y)
+
+    def pointer(self) -> Pointer:
+        """XFixes GetCursorImage."""
+        reply = self._display.ask(struct.pack("<BBH", self._cursors, 4, 0))
+        x, y, width, height, hot_x, hot_y = struct.unpack_from("<hhHHHH", reply, 8)
+        return Pointer(x - hot_x, y - hot_y, width, height, reply[32 : 32 + width * height * 4])
 
     def paint_background(self, pixels: bytes) -> None:
         """Make `pixels` the root window's background, and say so to programs that show it through."""
-        display, (width, height) = self._display, self.size
+        display, width, height = self._display, self.width, self.height
         pixmap, context = display.new_id(), display.new_id()
         display.send(struct.pack("<BBHIIHH", 53, display.depth, 0, pixmap, display.root, width, height))
         display.send(struct.pack("<BxHIII", 55, 0, context, pixmap, 0))
@@ -102,20 +109,11 @@ class Screen:
             display.set_property(display.root, display.atom(name), PIXMAP, 32, struct.pack("<I", pixmap))
         display.sync()
 
-    def _pixels(self) -> mmap.mmap | bytes:
-        """Blue, green, red and an idle byte for each pixel, row by row."""
-        display, (width, height) = self._display, self.size
+    def pixels(self) -> mmap.mmap | bytes:
+        """Blue, green, red and an idle byte for each pixel, row by row; the same memory each time where it is shared."""
+        display, width, height = self._display, self.width, self.height
         if self._memory is not None:
             where = struct.pack("<IhhHHI", display.root, 0, 0, width, height, _ALL_PLANES)
             display.ask(struct.pack("<BBH", self._shm, 4, 0) + where + struct.pack("<BxxxII", _Z_PIXMAP, self._segment, 0))
             return self._memory
         return display.ask(struct.pack("<BBHIhhHHI", 73, _Z_PIXMAP, 0, display.root, 0, 0, width, height, _ALL_PLANES))[32:]
-
-    def _draw_pointer(self, picture: Picture.Image) -> None:
-        """XFixes GetCursorImage: the pointer is no part of the screen's pixels. They come multiplied by their alpha."""
-        reply = self._display.ask(struct.pack("<BBH", self._cursors, 4, 0))
-        x, y, width, height, hot_x, hot_y = struct.unpack_from("<hhHHHH", reply, 8)
-        pixels = reply[32 : 32 + width * height * 4]
-        if any(pixels):
-            pointer = Picture.frombuffer("RGBa", (width, height), pixels, "raw", "BGRa", 0, 1).convert("RGBA")
-            picture.paste(pointer, (x - hot_x, y - hot_y), pointer)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
 
-from hotdesk.desks.local.x11 import ATOM, SELECTION_CLEAR, SELECTION_NOTIFY, SELECTION_REQUEST, Display
+from hotdesk.desks.x11.display import ATOM, SELECTION_CLEAR, SELECTION_NOTIFY, SELECTION_REQUEST, Display
 
 READ_BOUND = 0.3
 """Seconds for the clipboard's owner to tell what it has; a program that hangs loses its clipboard."""
@@ -44,8 +44,12 @@ class Lent:
 class Clipboard:
     """Owner and reader of selections. Only one `lent` at a time."""
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: Display, onlookers: Callable[[], set[int]] = set) -> None:
+        """`onlookers` tells which clients (`Display.client_of` a process) only look whenever the clipboard changes, and paste nothing;
+        client 0, the server itself, is always one."""
         self._display = display
+        self._find_onlookers = onlookers
+        self._onlookers = {0}
         self._window = display.hidden_window()
         display.intern(_ATOMS)
         self._atom = {name: display.atom(name) for name in _ATOMS}
@@ -61,6 +65,7 @@ class Clipboard:
     @asynccontextmanager
     async def lent(self, text: str, also_primary: bool) -> AsyncIterator[Lent]:
         clipboard, primary = self._atom["CLIPBOARD"], self._atom["PRIMARY"]
+        self._onlookers = {0} | self._find_onlookers()
         before = await self._contents()
         offer = dict.fromkeys((self._atom[name] for name in _TEXT), text.encode())
         self._lent = Lent()
@@ -132,7 +137,7 @@ class Clipboard:
             where = 0
         notice = struct.pack("<BxHIIIII8x", SELECTION_NOTIFY, 0, when, requestor, selection, target, where)
         self._display.send(struct.pack("<BBHII", 25, 0, 0, requestor, 0) + notice)
-        by_server = requestor < self._display.first_client_id  # for a viewer's clipboard, whenever the owner changes
+        by_server = requestor // self._display.first_client_id in self._onlookers  # for a viewer's clipboard, whenever the owner changes
         if self._lent and not by_server:
             self._lent.last = time.monotonic()
         if self._lent and where and target != self._atom["TARGETS"] and not by_server:

@@ -4,7 +4,7 @@ Calls are made from one thread. `send` only sends; `ask` waits for the reply, wh
 event code) as they are met, while a reply is awaited or in `pump`; a handler may send but not ask. Requests that fail without anybody
 waiting for their reply are forgotten, as windows come and go by themselves. When the server is gone every call raises `DeskGone`.
 
-Little-endian, one screen, 32 bits per pixel, as Xvnc has it. Numbers of requests and layouts: X11 protocol, encoding appendix.
+Little-endian, one screen, 32 bits per pixel, as Xvnc and Xvfb have it. Numbers of requests and layouts: X11 protocol, encoding appendix.
 """
 
 from __future__ import annotations
@@ -163,6 +163,22 @@ class Display:
         """The windows that a property of the root window lists."""
         _, value = self.property(self.root, name)
         return list(struct.unpack(f"<{len(value) // 4}I", value[: len(value) // 4 * 4]))
+
+    def clients_of(self, wanted: Callable[[int], bool]) -> set[int]:
+        """The numbers of the clients whose processes are `wanted` (by pid): what an id divided by `first_client_id` is. By X-Resource."""
+        try:
+            request = self.extension("X-Resource")[0]
+            reply = self.ask(struct.pack("<BBHI", request, 4, 0, 1) + struct.pack("<II", 0, 2))
+        except RequestFailedError:
+            return set()
+        found, place = set(), 32
+        for _ in range(struct.unpack_from("<I", reply, 8)[0]):
+            client, _, length = struct.unpack_from("<III", reply, place)
+            place += 12
+            if length >= 4 and wanted(struct.unpack_from("<I", reply, place)[0]):
+                found.add(client // self.first_client_id)
+            place += length + (-length % 4)
+        return found
 
     def select_events(self, window: int, mask: int) -> None:
         self.send(struct.pack("<BxHIII", 2, 0, window, 0x800, mask))

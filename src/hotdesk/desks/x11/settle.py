@@ -18,15 +18,13 @@ import os
 import struct
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import anyio
 
-from hotdesk.desks.base import Point, Settled
-from hotdesk.desks.local.processes import pids
-from hotdesk.desks.local.x11 import Display, RequestFailedError
+from hotdesk.desks.x11.display import Display, RequestFailedError
 
 QUIET = 0.08
 """Seconds without a change that count as rest."""
@@ -54,7 +52,7 @@ AMBIENT_FOR = 2.0
 CARET_SIDE, CARET_AREA = 48, 1600
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_Why = Literal["quiet", "nothing", "animating", "cap"]
+Why = Literal["quiet", "nothing", "animating", "cap"]
 _DELTA_RECTANGLES = 1
 _MORE = 0x80
 
@@ -69,8 +67,8 @@ class Rectangle(NamedTuple):
         across = self.x <= other.x and other.x + other.width <= self.x + self.width
         return across and self.y <= other.y and other.y + other.height <= self.y + self.height
 
-    def has(self, point: Point) -> bool:
-        return self.x <= point.x < self.x + self.width and self.y <= point.y < self.y + self.height
+    def has(self, x: int, y: int) -> bool:
+        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
 
 
 class Change(NamedTuple):
@@ -88,7 +86,7 @@ class Work(NamedTuple):
 class Settling:
     """The damage of one display, and the CPU time of its desk's programs."""
 
-    def __init__(self, display: Display, proc: str, apart: frozenset[int]) -> None:
+    def __init__(self, display: Display, proc: str, apart: Set[int]) -> None:
         """`proc` is the desk's own `/proc`; `apart` are pids in it that do not count: the screen itself, our helper."""
         self._display = display
         self._proc = proc
@@ -98,7 +96,7 @@ class Settling:
         self._ambient: dict[Rectangle, tuple[int, float]] = {}
         self._began = self._ended = time.monotonic()
         self._acting = False
-        self._touched: list[Point] = []
+        self._touched: list[tuple[int, int]] = []
         self._launching = False
         self._pressing = 0
         self._worked = Work(self._began, 0.0, False)
@@ -145,8 +143,8 @@ class Settling:
         """The last thing done was a key that presses a button of the dialog with the focus."""
         self._pressing = self._active_window()
 
-    def touch(self, point: Point) -> None:
-        self._touched.append(point)
+    def touch(self, x: int, y: int) -> None:
+        self._touched.append((x, y))
 
     async def pause(self) -> None:
         """Wait until what was just done has been answered, or nothing answers it."""
@@ -162,8 +160,8 @@ class Settling:
             with anyio.move_on_after(max(last, looked.at) + STEP - now + 0.001):
                 await self._woken.wait()
 
-    async def wait(self, cap: float) -> Settled:
-        """Wait until what was begun has come to rest."""
+    async def wait(self, cap: float) -> tuple[Why, float]:
+        """Wait until what was begun has come to rest: why the wait ended, and how long it was."""
         started = time.monotonic()
         first = FIRST_WINDOW if self._launching else BUTTON_PRESSED if self._pressing else FIRST
         if not self._acting:
@@ -175,9 +173,9 @@ class Settling:
             self._acting = False
             self._worked = self._work()
             self._ended = self._worked.at
-        return Settled(why, time.monotonic() - started)
+        return why, time.monotonic() - started
 
-    async def _rest(self, started: float, cap: float, first: float) -> _Why:
+    async def _rest(self, started: float, cap: float, first: float) -> Why:
         last: float | None = None
         recent: deque[Change] = deque()
         extended, looked = self._began, self._worked
@@ -222,7 +220,7 @@ class Settling:
     def _ignored(self, where: Rectangle, docks: list[Rectangle]) -> bool:
         if where.width <= CARET_SIDE and where.height <= CARET_SIDE and where.width * where.height <= CARET_AREA:
             return True
-        if any(dock.holds(where) and not any(map(dock.has, self._touched)) for dock in docks):
+        if any(dock.holds(where) and not any(dock.has(*point) for point in self._touched) for dock in docks):
             return True
         return any(seen >= 2 and ambient.holds(where) for ambient, (seen, _) in self._ambient.items())
 
@@ -252,13 +250,13 @@ class Settling:
         except OSError:
             return Work(time.monotonic(), 0.0, False)
         try:
-            for pid in pids(proc):
-                if pid not in self._apart:
+            for name in os.listdir(proc):  # noqa: PTH208 (an open folder)
+                if name.isdigit() and int(name) not in self._apart:
                     with suppress(OSError, IndexError, ValueError):
-                        fields = _read(f"{pid}/stat", proc).rpartition(b")")[2].split()
-                        waited = int(_read(f"{pid}/schedstat", proc).split()[1])
-                        seconds += sum(map(int, fields[11:15])) / _TICKS + waited / 1e9
+                        fields = _read(f"{name}/stat", proc).rpartition(b")")[2].split()
+                        seconds += sum(map(int, fields[11:15])) / _TICKS
                         running |= fields[0] in b"RD"
+                        seconds += int(_read(f"{name}/schedstat", proc).split()[1]) / 1e9  # last: not every kernel has it
         finally:
             os.close(proc)
         return Work(time.monotonic(), seconds, running)

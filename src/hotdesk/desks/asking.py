@@ -1,12 +1,13 @@
-"""Asking the helper inside a desk: one connection for each request, `(what, bytes) → (answer, parts)`.
+"""Asking for an errand (`hotdesk.desks.errands`): one connection for each request, `(what, bytes) → (answer, parts)`.
 
-A request whose asker is cancelled is hung up on, and what it started inside is killed before the cancellation goes on. The helper runs
+A request whose asker is cancelled is hung up on, and what it started is killed before the cancellation goes on. Who serves errands runs
 among the desk's own processes, so nothing it says is taken for more than data, and its length is bounded.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 import struct
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,6 @@ from typing import Any
 import anyio
 from anyio.abc import SocketStream
 
-from hotdesk.desks.local.sandbox import REQUEST_SOCKET, Sandbox
 from hotdesk.errors import DeskGone, DeskRefused
 
 LONGEST_ANSWER = 1 << 20
@@ -22,9 +22,10 @@ HANG_UP_BOUND = 2.0
 """Seconds for the helper to kill what a cancelled request started."""
 
 
-async def ask(running: Sandbox, request: dict[str, Any], data: bytes = b"", most: int = 64 << 20) -> tuple[dict[str, Any], list[bytes]]:
-    """Raises `DeskRefused` with the helper's sentence, `DeskGone` if there is no answer."""
-    connection = running.connect(REQUEST_SOCKET)
+async def ask(
+    connection: socket.socket, request: dict[str, Any], data: bytes = b"", most: int = 64 << 20
+) -> tuple[dict[str, Any], list[bytes]]:
+    """Raises `DeskRefused` with the server's sentence, `DeskGone` if there is no answer. The connection is used up."""
     connection.setblocking(False)
     stream: SocketStream = await anyio.abc.UNIXSocketStream.from_socket(connection)
     async with stream:

@@ -16,9 +16,9 @@ from contextlib import suppress
 
 import anyio
 
-from hotdesk.desks.local.clipboard import Clipboard
-from hotdesk.desks.local.keysyms import ACTIVATING, CAPS_LOCK, INSERT, SHIFT, symbol_of
-from hotdesk.desks.local.x11 import KEY_PRESS, KEY_RELEASE, Display, RequestFailedError
+from hotdesk.desks.x11.clipboard import Clipboard
+from hotdesk.desks.x11.display import KEY_PRESS, KEY_RELEASE, Display, RequestFailedError
+from hotdesk.desks.x11.keysyms import ACTIVATING, CAPS_LOCK, INSERT, SHIFT, symbol_of
 from hotdesk.errors import DeskRefused
 
 CHUNK = 200
