@@ -37,6 +37,7 @@ event = st.one_of(
     st.builds(ev.TaskDropped, task=tasks, reason=words),
     st.builds(ev.TaskChanged, task=tasks, title=words, instructions=words),
     st.builds(ev.AgentHired, agent=agents, name=words, engine=st.just("local")),
+    st.builds(ev.DeskCreated, agent=agents, desk=words, provider=words, machine=words),
     st.builds(
         ev.AgentReady,
         agent=agents,

@@ -1,4 +1,4 @@
-"""The command line: `hotdesk serve`, `run`, `doctor`, `desk`.
+"""The command line: `hotdesk serve`, `run`, `doctor`, `desk`, `desks`.
 
 Exit codes: 0 it did what was asked; 1 it did not (for `run`: the session was not completed); 2 the command line or a setting cannot be
 used; 3 this machine lacks something, and the sentence says what to do; 130 stopped by Ctrl-C.
@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from hotdesk import __version__
+from hotdesk.desks.base import Desks
 from hotdesk.errors import BadInput, HotdeskError, MissingRequirement, alone
 from hotdesk.serve import Parts
 from hotdesk.settings import DataSettings, DeskSettings, MindSettings, ServerSettings, SessionSettings, read
@@ -34,7 +35,7 @@ _out = Console()
 _err = Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of all sessions. Default: the platform's data folder.", show_default=False)]
-DesksOption = Annotated[str | None, typer.Option("--desks", help="local or pretend.", show_default=False)]
+DesksOption = Annotated[str | None, typer.Option("--desks", help="local, e2b or pretend.", show_default=False)]
 BrainOption = Annotated[
     str | None,
     typer.Option(
@@ -201,6 +202,52 @@ def desk(
     with _sentences():
         parts = _parts(data_dir, port=port, desks=desks, brain="nobody", planner="one")
         _run(lambda: start(parts, lambda address: _out.print(f"[bold]The desk is at[/] {address}"), prompt="A desk to play with"))
+
+
+desks_app = typer.Typer(help="The desks that exist now, of every kind that can be had here.", no_args_is_help=True)
+app.add_typer(desks_app, name="desks")
+
+
+@desks_app.command("list")
+def list_desks(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """List the desks that exist now, whoever opened them."""
+    from hotdesk.desks.choose import all_desks  # noqa: PLC0415
+
+    with _sentences():
+        found = _each(all_desks(read(DeskSettings)), lambda provider: provider.list())
+        _show_desks(found, as_json, "desks")
+        if not as_json and not any(found.values()):
+            _out.print("There are no desks.", highlight=False)
+
+
+@desks_app.command()
+def prune(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """End the desks whose owners are gone: what a crash or a power cut left behind."""
+    from hotdesk.desks.choose import all_desks  # noqa: PLC0415
+
+    with _sentences():
+        ended = _each(all_desks(read(DeskSettings)), lambda provider: provider.sweep())
+        _show_desks(ended, as_json, "ended")
+        if not as_json:
+            count = sum(map(len, ended.values()))
+            _out.print(f"{count} ended." if count else "Nothing to end: every desk has an owner.", highlight=False)
+
+
+def _each(providers: dict[str, Desks], ask: Callable[[Desks], Coroutine[Any, Any, list[str]]]) -> dict[str, list[str]]:
+    async def all_of_them() -> dict[str, list[str]]:
+        return {name: await ask(provider) for name, provider in providers.items()}
+
+    found: dict[str, list[str]] = _run(all_of_them)
+    return found
+
+
+def _show_desks(found: dict[str, list[str]], as_json: bool, what: str) -> None:
+    rows = [{"provider": name, "desk": desk} for name, desks in found.items() for desk in desks]
+    if as_json:
+        print(json.dumps({what: rows}))
+    else:
+        for row in rows:
+            _out.print(f"{row['provider']:8} {row['desk']}", highlight=False, markup=False)
 
 
 @app.command(hidden=True)

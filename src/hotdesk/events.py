@@ -35,6 +35,7 @@ __all__ = [
     "AgentThinking",
     "AnyEvent",
     "ArtifactSaved",
+    "DeskCreated",
     "Event",
     "Limits",
     "SessionComplete",
@@ -288,6 +289,18 @@ class AgentHired(Event):
     engine: str
 
 
+class DeskCreated(Event):
+    """There is a machine for the agent's desk, though nothing is on it yet. `machine` is the provider's own name for it, by which it can
+    be found and ended there whatever becomes of the worker."""
+
+    said_by: ClassVar[str] = "worker"
+    type: Literal["desk:created"] = "desk:created"
+    agent: str
+    desk: str
+    provider: str
+    machine: str
+
+
 class AgentReady(Event):
     """The worker runs, its desk is open and can be watched. `seconds` is from the worker's first line of code to here."""
 
@@ -480,6 +493,7 @@ AnyEvent = Annotated[
     | TaskDropped
     | TaskAbandoned
     | AgentHired
+    | DeskCreated
     | AgentReady
     | AgentThinking
     | AgentReasoning

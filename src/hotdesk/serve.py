@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,11 @@ import anyio
 from hotdesk import __version__
 from hotdesk.brains.choose import BRAIN_LABELS, choose_brain
 from hotdesk.desks.base import Desks
-from hotdesk.desks.choose import DESK_LABELS, choose_desks, desk_options
+from hotdesk.desks.choose import DESK_LABELS, all_desks, desk_choices, desk_options
 from hotdesk.engines.base import Engine
 from hotdesk.engines.inprocess import InprocessEngine
 from hotdesk.engines.local import LocalEngine
-from hotdesk.errors import BadInput, MissingRequirement
+from hotdesk.errors import BadInput, DeskError, MissingRequirement
 from hotdesk.logs.base import Log, Logs
 from hotdesk.logs.sqlite import SqliteLogs
 from hotdesk.models import check, choices, chosen_brain, chosen_planner
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from hotdesk.server.parts import About
 
 __all__ = ["Machine", "Parts", "about", "machine", "notice", "serve"]
+
+logger = logging.getLogger(__name__)
 
 TRUSTED = 300.0
 """Seconds for which a model that answered is not asked again before a session."""
@@ -70,7 +73,8 @@ class Machine:
 
     orchestrator: Orchestrator
     logs: Logs
-    desks: Desks
+    desks: Mapping[str, Desks]
+    """By name, all kinds of desks that a session can have."""
     parts: Parts
 
 
@@ -83,22 +87,45 @@ async def machine(parts: Parts, warm: int = 0) -> AsyncGenerator[Machine]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise MissingRequirement(f"The data folder {folder} cannot be made ({error.strerror}).", "Set HOTDESK_DATA_DIR.") from error
-    logs, desks = SqliteLogs(folder), choose_desks(parts.desk)
+    logs, desks = SqliteLogs(folder), all_desks(parts.desk)
     choose_brain(parts.mind)  # what cannot be had at all is said now, not at the first prompt
     choose_planner(parts.mind)
-    engine = _engine(parts, desks, warm)
-    orchestrator = Orchestrator(logs, engine, _casting(parts), parts.session, desks.destroy)
-    await desks.sweep()
+
+    async def clear(desk_id: str, provider: str) -> None:
+        if provider in desks:
+            await desks[provider].destroy(desk_id)
+
+    engine = _engine(parts, desks[parts.desk.desks], warm)
+    orchestrator = Orchestrator(logs, engine, _casting(parts, desks), parts.session, clear)
+    await _sweep(desks.values())
     await orchestrator.recover()
     async with engine, orchestrator:
         yield Machine(orchestrator, logs, desks, parts)
 
 
-def _casting(parts: Parts) -> Casting:
-    """Who works a session. A model is asked for a word before it is trusted with one, and then not again for `TRUSTED` seconds."""
+async def _sweep(providers: Iterable[Desks]) -> None:
+    """End the desks whose owners are gone. A provider that cannot be reached now is no reason not to start."""
+    for provider in providers:
+        try:
+            await provider.sweep()
+        except DeskError as error:
+            logger.warning("Desks of %s that an earlier run may have left could not be looked for: %s", provider.name, error)
+
+
+def _casting(parts: Parts, providers: Mapping[str, Desks]) -> Casting:
+    """Who works a session, and where. A model is asked for a word before it is trusted with one, and a provider of desks elsewhere looked
+    at, and then not again for `TRUSTED` seconds."""
     answered: dict[str, float] = {}
 
-    async def cast(planner: str | None, brain: str | None) -> Cast:
+    async def cast(planner: str | None, brain: str | None, desks: str | None) -> Cast:
+        where = desks or parts.desk.desks
+        if where not in providers:
+            raise BadInput(f"There are no desks «{where}» here; a session can have {' or '.join(providers)}.")
+        if where != "local" and answered.get(where, -TRUSTED) + TRUSTED < time.monotonic():
+            for finding in await providers[where].check():
+                if finding.required and not finding.ok:
+                    raise MissingRequirement(f"{finding.what}: {finding.seen}.", f"{finding.remedy} Nothing was begun.")
+            answered[where] = time.monotonic()
         mind = read(MindSettings, planner=planner or parts.mind.planner, brain=brain or parts.mind.brain)
         for chosen in dict.fromkeys((mind.planner, mind.brain)):
             if answered.get(chosen, -TRUSTED) + TRUSTED < time.monotonic():
@@ -106,7 +133,7 @@ def _casting(parts: Parts) -> Casting:
                 if not found.ok:
                     raise MissingRequirement(found.says, "Nothing was begun.")
                 answered[chosen] = time.monotonic()
-        return Cast(choose_planner(mind), mind.planner, mind.brain, parts.desk.desks, rehearsal=mind.brain == "rehearsal")
+        return Cast(choose_planner(mind), mind.planner, mind.brain, where, rehearsal=mind.brain == "rehearsal")
 
     return cast
 
@@ -160,6 +187,7 @@ def about(parts: Parts) -> About:
         planner=Part(name=mind.planner, label=PLANNER_LABELS[mind.planner], why=chosen_planner(mind).why),
         brain=BrainAbout(name=mind.brain, label=BRAIN_LABELS[mind.brain], why=chosen_brain(mind).why, rehearsal=mind.brain == "rehearsal"),
         desks=Part(name=desk, label=DESK_LABELS[desk]),
+        desk_choices=[Part(name=name, label=DESK_LABELS[name]) for name in desk_choices(parts.desk)],
         notice=notice(parts),
         agents=AgentsAbout(default=min(3, most), max=most),
         choices=choices(mind),
@@ -189,7 +217,7 @@ async def serve(parts: Parts, started: Callable[[str], None], prompt: str | None
         )
     with _listening(settings.host, settings.port) as listener:
         async with machine(parts, _kept_warm(parts) if prompt is None else 0) as running:
-            app = build(running.orchestrator, running.logs, {running.desks.name: running.desks}, about(parts), settings, pages())
+            app = build(running.orchestrator, running.logs, running.desks, about(parts), settings, pages())
             server = WebServer(app, listener)
             where = address(settings, listener)
             if prompt is not None:

@@ -70,6 +70,8 @@ class AgentState(_State):
     pid: int | None = None
     desk: str | None = None
     provider: str | None = None
+    machine: str | None = None
+    """The provider's own name of the machine that the desk is on."""
     width: int = 0
     height: int = 0
     paused: bool = False
@@ -256,6 +258,10 @@ def _agent_hired(board: Whiteboard, e: ev.AgentHired) -> Whiteboard:
     return _with(board, agents={**board.agents, e.agent: agent})
 
 
+def _desk_created(board: Whiteboard, e: ev.DeskCreated) -> Whiteboard:
+    return _agent(board, e.agent, desk=e.desk, provider=e.provider, machine=e.machine)
+
+
 def _agent_ready(board: Whiteboard, e: ev.AgentReady) -> Whiteboard:
     return _agent(
         board,
@@ -368,6 +374,7 @@ _STEPS: dict[type[ev.Event], Callable[[Whiteboard, Any], Whiteboard]] = {
     ev.AgentSpent: _agent_spent,
 }
 _AGENT_STEPS: dict[type[ev.Event], Callable[[Whiteboard, Any], Whiteboard]] = {
+    ev.DeskCreated: _desk_created,
     ev.AgentReady: _agent_ready,
     ev.AgentThinking: _agent_thinking,
     ev.AgentPaused: _agent_paused,

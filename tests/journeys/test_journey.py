@@ -88,6 +88,9 @@ async def test_a_prompt_becomes_files_and_a_summary_and_everybody_sees_the_same(
         assert stored["last"] == len(early.events)
         board = fold_all(event_from_object(event) for event in early.events)
         assert http.get(f"/api/sessions/{session}").json() == board.model_dump(mode="json")
+        assert all(agent.machine for agent in board.agents.values())
+        order = [event["type"] for event in early.events if event.get("agent") == "a1"]
+        assert order.index("agent:hired") < order.index("desk:created") < order.index("agent:ready")
         pids = {agent.pid for agent in board.agents.values()}
         assert len(pids) == 3
         assert hotdesk.process.pid not in pids
@@ -222,6 +225,41 @@ async def test_a_prompt_that_cannot_be_taken_is_a_problem_with_a_sentence(preten
         assert answer.status_code == 422
         assert answer.headers["content-type"].startswith("application/problem+json")
         assert answer.json()["detail"].startswith("The prompt")
+
+
+async def test_a_session_can_have_other_desks_than_the_settings_say_and_only_such_as_there_are(pretending: Served) -> None:
+    with pretending.http as http:
+        refused = http.post("/api/sessions", json={"prompt": "Write a haiku", "desks": "moon"})
+        assert refused.status_code == 422
+        assert "pretend or local" in refused.json()["detail"]
+        assert [choice["name"] for choice in http.get("/api/about").json()["desk_choices"]] == ["pretend", "local"]
+        session = http.post("/api/sessions", json={"prompt": "Write a haiku", "agents": 1, "desks": "local"}).json()["id"]
+        viewer = Viewer()
+        await viewer.join(pretending.address, session)
+        ready = await viewer.until("agent:ready")
+        assert ready["provider"] == "local"
+        assert (await viewer.until("session:complete"))["outcome"] == "completed"
+        await viewer.client.disconnect()
+    assert not (pretending.run_dir / ready["desk"]).exists()
+
+
+def test_desks_are_listed_and_those_without_an_owner_are_pruned(hotdesk: Served) -> None:
+    surroundings = environment(hotdesk.data, hotdesk.run_dir, "pretend")
+
+    def asked(*words: str) -> dict[str, list[dict[str, str]]]:
+        ran = subprocess.run(
+            [sys.executable, "-m", "hotdesk", "desks", *words, "--json"], env=surroundings, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        found: dict[str, list[dict[str, str]]] = json.loads(ran.stdout)
+        return found
+
+    with hotdesk.http as http:
+        http.post("/api/sessions", json={"prompt": GOAL, "agents": 1})
+        wait_until(lambda: asked("list")["desks"])
+        there = asked("list")["desks"]
+        assert asked("prune") == {"ended": []}
+        assert [desk for desk in there if desk not in asked("list")["desks"]] == []
 
 
 async def test_a_hostile_prompt_is_data_all_the_way(pretending: Served) -> None:

@@ -75,10 +75,10 @@ def worker(deed: Deed = succeed) -> Work:
 async def orchestrator(logs: Logs, planner: Planner, work: Work, **settings: Any):  # type: ignore[no-untyped-def]
     cleared: list[str] = []
 
-    async def clear(desk: str) -> None:
+    async def clear(desk: str, _: str) -> None:
         cleared.append(desk)
 
-    async def casting(_: str | None, __: str | None) -> Cast:
+    async def casting(*_: str | None) -> Cast:
         return Cast(planner, "test", "test", "test", rehearsal=False)
 
     async with Orchestrator(logs, InprocessEngine(work), casting, SessionSettings(**settings), clear) as running:

@@ -44,7 +44,7 @@ class Orchestrator:
         self.logs = logs
         self.conducting: frozenset[str] = frozenset()
 
-    async def submit(self, prompt: str, agents: int, planner: str | None = None, brain: str | None = None) -> str:
+    async def submit(self, prompt: str, agents: int, *_: str | None) -> str:
         if not prompt.strip():
             raise BadInput("The prompt is empty.")
         session = f"session-{len(await self.logs.sessions()) + 1}"

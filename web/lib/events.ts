@@ -23,6 +23,7 @@ const names = {
   "task:dropped": true,
   "task:abandoned": true,
   "agent:hired": true,
+  "desk:created": true,
   "agent:ready": true,
   "agent:thinking": true,
   "agent:reasoning": true,

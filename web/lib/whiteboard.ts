@@ -201,6 +201,7 @@ function step(board: Whiteboard, e: AnyEvent): Whiteboard {
         pid: null,
         desk: null,
         provider: null,
+        machine: null,
         width: 0,
         height: 0,
         paused: false,
@@ -214,6 +215,9 @@ function step(board: Whiteboard, e: AnyEvent): Whiteboard {
       };
       return { ...board, agents: { ...board.agents, [e.agent]: agent } };
     }
+    case "desk:created":
+      if (!living(board, e.agent)) return board;
+      return withAgent(board, e.agent, { desk: e.desk, provider: e.provider, machine: e.machine });
     case "agent:ready":
       if (!living(board, e.agent)) return board;
       return withAgent(board, e.agent, {

@@ -19,6 +19,16 @@ def choose_desks(settings: DeskSettings) -> Desks:
     return LocalDesks(settings.run_dir)
 
 
+def desk_choices(settings: DeskSettings) -> tuple[str, ...]:
+    """The names of the desks that a session can have here, the settings' own first."""
+    return tuple(dict.fromkeys((settings.desks, "local")))
+
+
+def all_desks(settings: DeskSettings) -> dict[str, Desks]:
+    """The provider of each of `desk_choices`, by name."""
+    return {name: choose_desks(settings.model_copy(update={"desks": name})) for name in desk_choices(settings)}
+
+
 def desk_options(settings: DeskSettings) -> DeskOptions:
     """What every desk of a session is opened with."""
     width, height = settings.size.split("x")

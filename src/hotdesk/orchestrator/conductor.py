@@ -44,8 +44,8 @@ def desk_of(session: str, agent: str) -> str:
 
 
 class Conductor:
-    def __init__(self, log: Log, engine: Engine, planner: Planner, clear: Callable[[str], Awaitable[object]]) -> None:
-        """`clear(desk_id)` destroys what a lost worker may have left of its desk."""
+    def __init__(self, log: Log, engine: Engine, planner: Planner, clear: Callable[[str, str], Awaitable[object]]) -> None:
+        """`clear(desk_id, provider)` destroys what a lost worker may have left of its desk."""
         self._log = log
         self._engine = engine
         self._planner = planner
@@ -220,8 +220,8 @@ class Conductor:
             how = str(error)
         finally:
             self._workers.pop(agent, None)
-        await self._clear(desk)
         board = fold_all(await self._log.read(self._board.last), self._board)
+        await self._clear(desk, board.desks)
         if board.agents[agent].alive:
             await self._say(ev.AgentLost(agent=agent, reason=f"The worker process ended unexpectedly: {how}"))
 

@@ -26,7 +26,7 @@ from hotdesk.orchestrator.planner import Planner
 from hotdesk.settings import SessionSettings
 from hotdesk.whiteboard import fold_all
 
-__all__ = ["Cast", "Casting", "Orchestrator"]
+__all__ = ["Cast", "Casting", "Clear", "Orchestrator"]
 
 STOPPING = GRACE + 4.0
 """Seconds all sessions have to end in order when the orchestrator is left."""
@@ -48,9 +48,12 @@ class Cast:
     rehearsal: bool
 
 
-Casting = Callable[[str | None, str | None], Awaitable[Cast]]
-"""Given what the person chose as planner and brain (None: what the settings say), who works the session. Raises `BadInput` for a name
-that cannot be, `MissingRequirement` with a sentence where a key is missing or wrong: before any desk is opened."""
+Casting = Callable[[str | None, str | None, str | None], Awaitable[Cast]]
+"""Given what the person chose as planner, brain and desks (None: what the settings say), who works the session, and where. Raises
+`BadInput` for a name that cannot be, `MissingRequirement` with a sentence where a key is missing or wrong: before any desk is opened."""
+
+Clear = Callable[[str, str], Awaitable[object]]
+"""Destroys the desk with an id, of a provider with a name, that a lost worker may have left."""
 
 
 class Orchestrator:
@@ -60,9 +63,8 @@ class Orchestrator:
         engine: Engine,
         casting: Casting,
         settings: SessionSettings,
-        clear: Callable[[str], Awaitable[object]],
+        clear: Clear,
     ) -> None:
-        """`clear(desk_id)` destroys a desk that a lost worker may have left."""
         self._logs = logs
         self._engine = engine
         self._casting = casting
@@ -95,7 +97,7 @@ class Orchestrator:
                 await log.append(ev.SessionStopping(reason=SERVER_STOPS, by="server"))
             await over.wait()
 
-    async def submit(self, prompt: str, agents: int, planner: str | None = None, brain: str | None = None) -> str:
+    async def submit(self, prompt: str, agents: int, planner: str | None = None, brain: str | None = None, desks: str | None = None) -> str:
         """Begin a session; returns its id once its first event is in the log. Raises `BadInput`, `MissingRequirement`, `LogError`."""
         text, most = prompt.strip(), self._settings.prompt_chars
         if not text:
@@ -106,7 +108,7 @@ class Orchestrator:
             raise BadInput("The prompt has a null character in it, which is no text.")
         if not 1 <= agents <= self._settings.max_agents:
             raise BadInput(f"A session has 1 to {self._settings.max_agents} agents, not {agents}.")
-        cast = await self._casting(planner, brain)
+        cast = await self._casting(planner, brain, desks)
         session = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
         log = await self._logs.create(session)
         try:
@@ -187,7 +189,7 @@ class Orchestrator:
             with log.conduct():
                 board = fold_all(await log.read())
                 for agent in board.agents.values():
-                    await self._clear(agent.desk or desk_of(log.session, agent.id))
+                    await self._clear(agent.desk or desk_of(log.session, agent.id), board.desks)
                 await close(log, board)
         except SessionBusy:
             return False

@@ -55,6 +55,8 @@ class About(BaseModel):
     agents: AgentsAbout
     choices: list[str] = []
     """Names of planners and brains that can be chosen for a session; others can be given too."""
+    desk_choices: list[Part] = []
+    """The desks that can be chosen for a session."""
     prompt_chars: int
     examples: list[str] = []
 

@@ -73,7 +73,7 @@ async def _desk(parts: Parts, session: str, agent: str) -> tuple[Desks, str]:
     state = await parts.boards.agent(session, agent)
     if not state.alive:
         raise NotOpen(f"{state.name}'s work has ended and its desk is gone.")
-    if state.desk is None or state.provider is None:
+    if state.ready_at is None or state.desk is None or state.provider is None:
         raise NotOpen(f"{state.name}'s desk is still being opened.")
     if state.provider not in parts.desks:
         raise NotOpen(f"This server has no access to desks of {state.provider}.")

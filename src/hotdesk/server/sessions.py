@@ -40,6 +40,8 @@ class NewSession(BaseModel):
     """Who plans this session, as HOTDESK_PLANNER; what the server uses if left out."""
     brain: Annotated[str | None, Field(max_length=500)] = None
     """Who thinks for its agents, as HOTDESK_BRAIN; what the server uses if left out."""
+    desks: Annotated[str | None, Field(max_length=100)] = None
+    """Which desks its agents get, as HOTDESK_DESKS; what the server uses if left out."""
 
 
 class SessionId(BaseModel):
@@ -71,9 +73,8 @@ async def about(parts: Use) -> About:
 @router.post("/api/sessions", status_code=201, tags=["sessions"])
 async def begin(parts: Use, new: NewSession, response: Response) -> SessionId:
     """Begin a session with a prompt."""
-    session = await parts.orchestrator.submit(
-        new.prompt, parts.about.agents.default if new.agents is None else new.agents, new.planner, new.brain
-    )
+    agents = parts.about.agents.default if new.agents is None else new.agents
+    session = await parts.orchestrator.submit(new.prompt, agents, new.planner, new.brain, new.desks)
     response.headers["Location"] = f"/session/{session}/"
     return SessionId(id=session)
 

@@ -18,7 +18,6 @@ import anyio
 from setproctitle import setproctitle
 
 from hotdesk.brains.choose import choose_brain
-from hotdesk.desks.base import Desk
 from hotdesk.desks.choose import choose_desks, desk_options
 from hotdesk.errors import HotdeskError, LogError, alone
 from hotdesk.events import SERVER_STOPS, SessionCreated
@@ -27,10 +26,10 @@ from hotdesk.logs.sqlite import SqliteLog
 from hotdesk.settings import DeskSettings, MindSettings, SessionSettings, read
 from hotdesk.worker.inbox import Inbox
 from hotdesk.worker.lifeline import Lifeline, Order
-from hotdesk.worker.loop import Equipment, prepare, work
+from hotdesk.worker.loop import Equipment, Warm, prepare, work
 
 
-async def equip(log: Log, warm: Desk | None = None) -> Equipment:
+async def equip(log: Log, warm: Warm | None = None) -> Equipment:
     """What the session's first event and the settings say a worker gets."""
     first = next(iter(await log.read(limit=1)), None)
     if not isinstance(first, SessionCreated):
@@ -48,15 +47,20 @@ async def equip(log: Log, warm: Desk | None = None) -> Equipment:
 
 
 @asynccontextmanager
-async def _opened(desk_id: str | None) -> AsyncGenerator[Desk | None]:
+async def _opened(desk_id: str | None) -> AsyncGenerator[Warm | None]:
     """A desk opened ahead, and everything imported that its agent will need."""
     if desk_id is None:
         yield None
         return
     settings = read(DeskSettings)
-    async with choose_desks(settings).open(desk_id, desk_options(settings)) as desk:
+    machines: list[str] = []
+
+    async def created(machine: str) -> None:
+        machines.append(machine)
+
+    async with choose_desks(settings).open(desk_id, desk_options(settings), created) as desk:
         await anyio.to_thread.run_sync(prepare, choose_brain(read(MindSettings)))
-        yield desk
+        yield Warm(desk, machines[-1])
 
 
 def _print_to(order: Order) -> None:
@@ -72,15 +76,15 @@ async def main(warm: str | None) -> None:
     with alone():
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-            async with _opened(warm) as desk:
-                if desk is not None:
-                    line.say(warm=desk.id)
+            async with _opened(warm) as ready:
+                if ready is not None:
+                    line.say(warm=ready.desk.id)
                 if (order := await line.order()) is not None:
-                    await _serve(order, line, desk)
+                    await _serve(order, line, ready)
             tasks.cancel_scope.cancel()
 
 
-async def _serve(order: Order, line: Lifeline, desk: Desk | None) -> None:
+async def _serve(order: Order, line: Lifeline, warm: Warm | None) -> None:
     setproctitle(f"hotdesk.worker {order.folder} {order.agent}")
     _print_to(order)
 
@@ -89,7 +93,7 @@ async def _serve(order: Order, line: Lifeline, desk: Desk | None) -> None:
         inbox.hang_up(SERVER_STOPS)
 
     async with SqliteLog(order.folder.name, order.folder) as log:
-        await work(log, order.agent, await equip(log, desk), hang_up)
+        await work(log, order.agent, await equip(log, warm), hang_up)
 
 
 async def _cancel_on_signal(scope: anyio.CancelScope) -> None:

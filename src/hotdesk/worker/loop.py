@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -54,12 +55,19 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
     from mcp.types import Tool as Described
 
-__all__ = ["Equipment", "prepare", "work"]
+__all__ = ["Equipment", "Warm", "prepare", "work"]
 
 COLLECTING = 5.0
 """Seconds that collecting the files of an attempt may take once its session is over."""
 LAST_WORDS = 2.0
 """Seconds the last events may take when the worker is being cancelled."""
+
+
+class Warm(NamedTuple):
+    """A desk that was opened ahead, and is somebody else's to close, and the provider's name of the machine it is on."""
+
+    desk: Desk
+    machine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +83,17 @@ class Equipment:
     """Whether other MCP clients can drive the desk at the agent's own address."""
     further: Mapping[str, McpServer] = field(default_factory=dict)
     """MCP servers whose tools the agent gets beside its desk's, by name."""
-    warm: Desk | None = None
-    """A desk that was opened ahead, and is somebody else's to close."""
+    warm: Warm | None = None
 
-    def desk(self, desk_id: str) -> AbstractAsyncContextManager[Desk]:
-        """The agent's desk: the warm one, or a new one under that id."""
-        return self.desks.open(desk_id, self.options) if self.warm is None else nullcontext(self.warm)
+    @asynccontextmanager
+    async def desk(self, desk_id: str, created: Callable[[str, str], Awaitable[None]]) -> AsyncGenerator[Desk]:
+        """The agent's desk: the warm one, or a new one under `desk_id`. `created(desk_id, machine)` is awaited once there is one."""
+        if self.warm is not None:
+            await created(self.warm.desk.id, self.warm.machine)
+            yield self.warm.desk
+            return
+        async with self.desks.open(desk_id, self.options, partial(created, desk_id)) as desk:
+            yield desk
 
 
 async def work(log: Log, agent: str, equipment: Equipment, lifeline: Callable[[Inbox], Coroutine[Any, Any, None]] | None = None) -> None:
@@ -116,12 +129,15 @@ async def _say_goodbye(log: Log, inbox: Inbox, agent: str, reason: str) -> None:
 
 async def _at_a_desk(log: Log, agent: str, equipment: Equipment, inbox: Inbox, began: float) -> str:
     """Everything between opening the desk and its destruction; returns why the work is over."""
-    desk_id = f"{log.session}-{agent}"
+
+    async def created(desk_id: str, machine: str) -> None:
+        await log.append(ev.DeskCreated(agent=agent, desk=desk_id, provider=equipment.desks.name, machine=machine))
+
     with alone():
         async with (
             _importing(equipment.brain),
             connections(equipment.further) as further,
-            equipment.desk(desk_id) as desk,
+            equipment.desk(f"{log.session}-{agent}", created) as desk,
         ):
             await log.append(
                 ev.AgentReady(

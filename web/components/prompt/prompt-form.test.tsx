@@ -8,6 +8,7 @@ const about: About = {
   planner: { name: "rehearsal", label: "Rehearsal", why: "No key." },
   brain: { name: "rehearsal", label: "Rehearsal", why: "No key.", rehearsal: true },
   desks: { name: "pretend", label: "Pretend", why: "Chosen." },
+  desk_choices: [{ name: "pretend", label: "Pretend", why: "" }],
   notice: null,
   agents: { default: 2, max: 4 },
   choices: ["anthropic:claude-x", "rehearsal"],

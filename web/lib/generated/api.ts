@@ -310,6 +310,11 @@ export interface components {
              * @default []
              */
             choices: string[];
+            /**
+             * Desk Choices
+             * @default []
+             */
+            desk_choices: components["schemas"]["Part"][];
             /** Prompt Chars */
             prompt_chars: number;
             /**
@@ -703,6 +708,8 @@ export interface components {
             desk?: string | null;
             /** Provider */
             provider?: string | null;
+            /** Machine */
+            machine?: string | null;
             /**
              * Width
              * @default 0
@@ -1002,6 +1009,41 @@ export interface components {
             /** Rehearsal */
             rehearsal: boolean;
         };
+        /**
+         * DeskCreated
+         * @description There is a machine for the agent's desk, though nothing is on it yet. `machine` is the provider's own name for it, by which it can
+         *     be found and ended there whatever becomes of the worker.
+         */
+        DeskCreated: {
+            /**
+             * Seq
+             * @default 0
+             */
+            seq: number;
+            /**
+             * At
+             * @default 0
+             */
+            at: number;
+            /**
+             * Session
+             * @default
+             */
+            session: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "desk:created";
+            /** Agent */
+            agent: string;
+            /** Desk */
+            desk: string;
+            /** Provider */
+            provider: string;
+            /** Machine */
+            machine: string;
+        };
         /** Events */
         Events: {
             /** Events */
@@ -1066,6 +1108,8 @@ export interface components {
             planner?: string | null;
             /** Brain */
             brain?: string | null;
+            /** Desks */
+            desks?: string | null;
         };
         /**
          * Part
@@ -1921,7 +1965,7 @@ export interface components {
              */
             last: number;
         };
-        AnyEvent: components["schemas"]["SessionCreated"] | components["schemas"]["SessionPlanned"] | components["schemas"]["SessionSpent"] | components["schemas"]["SessionStopping"] | components["schemas"]["SessionComplete"] | components["schemas"]["TaskCreated"] | components["schemas"]["TaskAssigned"] | components["schemas"]["TaskCompleted"] | components["schemas"]["TaskFailed"] | components["schemas"]["TaskChanged"] | components["schemas"]["TaskDropped"] | components["schemas"]["TaskAbandoned"] | components["schemas"]["AgentHired"] | components["schemas"]["AgentReady"] | components["schemas"]["AgentThinking"] | components["schemas"]["AgentReasoning"] | components["schemas"]["AgentSpent"] | components["schemas"]["AgentPaused"] | components["schemas"]["AgentResumed"] | components["schemas"]["AgentSteered"] | components["schemas"]["AgentTaken"] | components["schemas"]["AgentReleased"] | components["schemas"]["AgentAsked"] | components["schemas"]["AgentAnswered"] | components["schemas"]["AgentDismissed"] | components["schemas"]["AgentLost"] | components["schemas"]["AgentTerminated"] | components["schemas"]["ArtifactSaved"];
+        AnyEvent: components["schemas"]["SessionCreated"] | components["schemas"]["SessionPlanned"] | components["schemas"]["SessionSpent"] | components["schemas"]["SessionStopping"] | components["schemas"]["SessionComplete"] | components["schemas"]["TaskCreated"] | components["schemas"]["TaskAssigned"] | components["schemas"]["TaskCompleted"] | components["schemas"]["TaskFailed"] | components["schemas"]["TaskChanged"] | components["schemas"]["TaskDropped"] | components["schemas"]["TaskAbandoned"] | components["schemas"]["AgentHired"] | components["schemas"]["DeskCreated"] | components["schemas"]["AgentReady"] | components["schemas"]["AgentThinking"] | components["schemas"]["AgentReasoning"] | components["schemas"]["AgentSpent"] | components["schemas"]["AgentPaused"] | components["schemas"]["AgentResumed"] | components["schemas"]["AgentSteered"] | components["schemas"]["AgentTaken"] | components["schemas"]["AgentReleased"] | components["schemas"]["AgentAsked"] | components["schemas"]["AgentAnswered"] | components["schemas"]["AgentDismissed"] | components["schemas"]["AgentLost"] | components["schemas"]["AgentTerminated"] | components["schemas"]["ArtifactSaved"];
     };
     responses: never;
     parameters: never;
