@@ -68,6 +68,7 @@ class ThinkingBrain(Brain):
         self.model = model
         self._tries = tries
         self._sleep = sleep
+        self._prepared = False
 
     @abstractmethod
     def prepare(self) -> None:
@@ -82,7 +83,9 @@ class ThinkingBrain(Brain):
         """The decision was made of this reply; an adapter may keep what its vendor wants back with the turn."""
 
     async def think(self, history: Sequence[Entry], tools: Sequence[Tool]) -> AsyncGenerator[Piece]:
-        await anyio.to_thread.run_sync(self.prepare)
+        if not self._prepared:
+            await anyio.to_thread.run_sync(self.prepare)
+            self._prepared = True
         messages = conversation(history)
         offered, usage = [*tools, *ENDINGS], list[Usage]()
         for nudged in (False, True):
