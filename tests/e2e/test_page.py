@@ -181,6 +181,21 @@ def test_a_prompt_is_shown_as_text_never_as_markup(page: Page, hotdesk: Served) 
     assert page.title() != "owned"
 
 
+def test_back_leads_home_and_forward_to_the_session_again(page: Page, hotdesk: Served) -> None:
+    submit(page, hotdesk, "Write a poem about tea", agents=1)
+    expect(page.get_by_test_id("agent-tab-a1")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_test_id("prompt-input")).to_have_value("")
+    expect(page).to_have_title("Hotdesk")
+    expect(page.get_by_role("link", name=re.compile("poem about tea")).first).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_test_id("agent-tab-a1")).to_be_visible()
+    page.reload()
+    expect(page.get_by_test_id("agent-tab-a1")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_test_id("prompt-input")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_axe_finds_nothing_and_nothing_overflows(page: Page, hotdesk: Served, scheme: str, width: int) -> None:

@@ -1,5 +1,5 @@
-import { Home } from "@/components/prompt/home";
+import { Places } from "@/components/shell/places";
 
 export default function Page() {
-  return <Home />;
+  return <Places />;
 }

@@ -4,6 +4,7 @@ import { ArrowUpIcon, LoaderCircleIcon } from "lucide-react";
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
+import { goTo } from "@/hooks/use-place";
 import { type About, api, type Models, messageOf, urls } from "@/lib/api";
 import { AgentCount } from "./agent-count";
 import { Examples } from "./examples";
@@ -37,7 +38,7 @@ function keep(draft: string): void {
   }
 }
 
-export function PromptForm({ about, go = (path) => window.location.assign(path) }: { about: About | null; go?: (path: string) => void }) {
+export function PromptForm({ about, go = goTo }: { about: About | null; go?: (path: string) => void }) {
   const [prompt, setPrompt] = useState("");
   const [chosen, setChosen] = useState<number | null>(null);
   const [models, setModels] = useState<Models>({});
