@@ -60,14 +60,14 @@ const at = (session: string) => `/api/sessions/${encodeURIComponent(session)}`;
 const agentAt = (session: string, agent: string) => `${at(session)}/agents/${encodeURIComponent(agent)}`;
 
 /** Who plans and who thinks for one session, by name; what is left out is as the server has it. */
-export type Models = { planner?: string; brain?: string };
+export type Choices = { planner?: string; brain?: string; desks?: string };
 
 export const api = {
   about: (signal?: AbortSignal) => get<About>("/api/about", signal),
   sessions: async (signal?: AbortSignal) => (await get<Schemas["SessionList"]>("/api/sessions", signal)).sessions,
   session: (session: string) => get<Schemas["Whiteboard"]>(at(session)),
-  start: async (prompt: string, agents: number, models: Models = {}) =>
-    (await (await post("/api/sessions", { prompt, agents, ...models })).json()) as Schemas["SessionId"],
+  start: async (prompt: string, agents: number, choices: Choices = {}) =>
+    (await (await post("/api/sessions", { prompt, agents, ...choices })).json()) as Schemas["SessionId"],
   stop: (session: string) => post(`${at(session)}/stop`),
   pause: (session: string, agent: string) => post(`${agentAt(session, agent)}/pause`),
   resume: (session: string, agent: string) => post(`${agentAt(session, agent)}/resume`),

@@ -91,6 +91,17 @@ it("an example fills the input and starts nothing; a draft survives a reload", (
   expect(input().value).toBe(about.examples[0]);
 });
 
+it("offers other desks where there are some, and sends them only if they are others", async () => {
+  const there = { ...about, desk_choices: [...about.desk_choices, { name: "local", label: "Here", why: "" }] };
+  render(<PromptForm about={there} go={go} />);
+  fireEvent.change(screen.getByTestId("choose-desks"), { target: { value: "local" } });
+  type("Make a page");
+  answer(201, { id: "s1" });
+  fireEvent.keyDown(input(), { key: "Enter", ctrlKey: true });
+  await waitFor(() => expect(go).toHaveBeenCalled());
+  expect(JSON.parse(String(server.mock.calls[0]?.[1]?.body))).toEqual({ prompt: "Make a page", agents: 2, desks: "local" });
+});
+
 it("begins with the server's number of agents", () => {
   render(<PromptForm about={about} go={go} />);
   expect(screen.getByRole<HTMLInputElement>("radio", { name: "2 agents" }).checked).toBe(true);

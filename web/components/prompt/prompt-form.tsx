@@ -5,10 +5,10 @@ import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState, useSyn
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
 import { goTo } from "@/hooks/use-place";
-import { type About, api, type Models, messageOf, urls } from "@/lib/api";
+import { type About, api, type Choices, messageOf, urls } from "@/lib/api";
 import { AgentCount } from "./agent-count";
+import { OtherChoices } from "./choices";
 import { Examples } from "./examples";
-import { ModelChoice } from "./model-choice";
 
 const DRAFT = "hotdesk.draft";
 /** The server's own words for its limits come with /api/about; until then these hold. */
@@ -41,7 +41,7 @@ function keep(draft: string): void {
 export function PromptForm({ about, go = goTo }: { about: About | null; go?: (path: string) => void }) {
   const [prompt, setPrompt] = useState("");
   const [chosen, setChosen] = useState<number | null>(null);
-  const [models, setModels] = useState<Models>({});
+  const [choices, setChoices] = useState<Choices>({});
   const [sending, setSending] = useState(false);
   const [error, setError] = useState<string | null>(null);
   const input = useRef<HTMLTextAreaElement>(null);
@@ -75,7 +75,7 @@ export function PromptForm({ about, go = goTo }: { about: About | null; go?: (pa
     setSending(true);
     setError(null);
     try {
-      const { id } = await api.start(prompt, agents, models);
+      const { id } = await api.start(prompt, agents, choices);
       keep("");
       go(urls.session(id));
     } catch (failure) {
@@ -140,7 +140,7 @@ export function PromptForm({ about, go = goTo }: { about: About | null; go?: (pa
           </p>
         )}
       </div>
-      {about && <ModelChoice about={about} value={models} onChange={setModels} />}
+      {about && <OtherChoices about={about} value={choices} onChange={setChoices} />}
       <Examples
         examples={about?.examples ?? null}
         onPick={(example) => {
