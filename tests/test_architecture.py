@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
 
 SHARED = {
     *("base", "choose", "__init__", "__pycache__", "prompt", "context", "thinking", "fallback"),
-    *("x11", "picture", "processes", "errands", "asking", "applications"),
+    *("x11", "picture", "processes", "errands", "asking", "applications", "tasks"),
 }
 """What is no adapter in a family: its contract, who picks, and what adapters have in common."""
 

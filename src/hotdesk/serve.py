@@ -177,6 +177,11 @@ def notice(parts: Parts) -> str | None:
     )
 
 
+def _why(desk: DeskSettings) -> str:
+    """Why these desks, in a sentence; empty where somebody said so."""
+    return f"Chosen {desk.why}." if desk.why else ""
+
+
 def about(parts: Parts) -> About:
     """What the page says is in use."""
     from hotdesk.server.parts import About, AgentsAbout, BrainAbout, Part  # noqa: PLC0415
@@ -186,7 +191,7 @@ def about(parts: Parts) -> About:
         version=__version__,
         planner=Part(name=mind.planner, label=PLANNER_LABELS[mind.planner], why=chosen_planner(mind).why),
         brain=BrainAbout(name=mind.brain, label=BRAIN_LABELS[mind.brain], why=chosen_brain(mind).why, rehearsal=mind.brain == "rehearsal"),
-        desks=Part(name=desk, label=DESK_LABELS[desk]),
+        desks=Part(name=desk, label=DESK_LABELS[desk], why=_why(parts.desk)),
         desk_choices=[Part(name=name, label=DESK_LABELS[name]) for name in desk_choices(parts.desk)],
         notice=notice(parts),
         agents=AgentsAbout(default=min(3, most), max=most),
@@ -264,6 +269,6 @@ def describe(parts: Parts) -> list[str]:
     lines = [
         f"Planner: {PLANNER_LABELS[parts.mind.planner]}. {chosen_planner(parts.mind).why}",
         f"Brain: {BRAIN_LABELS[parts.mind.brain]}. {chosen_brain(parts.mind).why}",
-        f"Desks: {DESK_LABELS[parts.desk.desks]} ({parts.desk.size}, internet: {parts.desk.internet}).",
+        f"Desks: {DESK_LABELS[parts.desk.desks]} ({parts.desk.size}, internet: {parts.desk.internet}). {_why(parts.desk)}".rstrip(),
     ]
     return [*lines, words] if (words := notice(parts)) else lines

@@ -33,7 +33,13 @@ __all__ = [
 ]
 
 _CONFIG = SettingsConfigDict(
-    env_prefix="HOTDESK_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    env_prefix="HOTDESK_",
+    env_file=".env",
+    env_ignore_empty=True,
+    extra="ignore",
+    frozen=True,
+    populate_by_name=True,
+    hide_input_in_errors=True,
 )
 
 
@@ -159,8 +165,9 @@ class DeskSettings(BaseSettings):
 
     model_config = _CONFIG
 
-    desks: Literal["local", "pretend"] = "local"
-    """Which desks agents get: sandboxed on this machine, or pretend ones in memory (for trying things out)."""
+    desks: Literal["local", "e2b", "pretend"] = Field(default=None, validate_default=False)  # type: ignore[call-overload] # `_choose` sees to it
+    """Which desks agents get: `local` (sandboxed on this machine), `e2b` (in E2B's cloud), or `pretend` (in memory, for trying things
+    out). Unset: `e2b` if there is a key for it, otherwise `local`."""
     size: str = Field(default="1280x800", pattern=r"^[1-9]\d{2,3}x[1-9]\d{2,3}$")
     """Screen size in pixels, WIDTHxHEIGHT."""
     internet: Literal["full", "allow", "none"] = "full"
@@ -175,11 +182,50 @@ class DeskSettings(BaseSettings):
     """Processes and threads a desk may have."""
     run_dir: Path | None = None
     """Folder of the desks' sockets; must be short. Default: /var/tmp/hotdesk-UID."""
+    e2b_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("E2B_API_KEY"))
+    """E2B's key."""
+    e2b_template: Annotated[str, Field(min_length=1)] = "desktop"
+    """The template of E2B desks: E2B's own, or one of yours that was made from it."""
+    e2b_timeout: Annotated[int, Field(ge=15, le=86_400)] = 300
+    """Seconds an E2B desk lives on when nobody renews it, as its worker does while it is there."""
+    e2b_metadata: Annotated[dict[str, str], NoDecode] = Field(default={}, validate_default=True)
+    """What E2B desks say of themselves besides what Hotdesk has them say, as JSON or `name=value` with commas between."""
+    e2b_domain: str | None = Field(default=None, validation_alias=AliasChoices("E2B_DOMAIN"))
+    """The domain of an E2B of your own."""
+    e2b_url: str | None = Field(default=None, validation_alias=AliasChoices("E2B_API_URL"))
+    """Another address for E2B's API."""
+    e2b_sandbox_url: str | None = Field(default=None, validation_alias=AliasChoices("E2B_SANDBOX_URL"))
+    """One address at which all E2B sandboxes are reached."""
 
     @field_validator("allow", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _list(value)
+
+    @field_validator("e2b_metadata", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        pairs = _named(value)
+        if isinstance(pairs, dict) and any(str(name).startswith("hotdesk_") for name in pairs):
+            raise ValueError("names that begin with hotdesk_ are Hotdesk's own")
+        return pairs
+
+    _left_open: bool = False
+
+    @model_validator(mode="after")
+    def _choose(self) -> Self:
+        """What was left open is chosen by the key."""
+        self._left_open = not self.desks
+        if not self.desks:
+            self.__dict__["desks"] = "e2b" if self.e2b_key and self.e2b_key.get_secret_value() else "local"
+        return self
+
+    @property
+    def why(self) -> str:
+        """Why it is these desks, as the end of a sentence; nothing if somebody said so."""
+        if not self._left_open:
+            return ""
+        return "because E2B_API_KEY is set" if self.desks == "e2b" else "because there is no E2B_API_KEY"
 
 
 class MindSettings(BaseSettings):
@@ -322,6 +368,21 @@ def _list(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _named(value: Any) -> Any:
+    """JSON, or `name=value` with commas between, as a dictionary. Raises `ValueError`."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"it is no valid JSON ({error.msg})") from None
+    pairs = [part.partition("=") for part in _list(value)]
+    if any(not name.strip() or not sign for name, sign, _ in pairs):
+        raise ValueError("it is neither JSON nor name=value with commas between")
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 
@@ -344,6 +405,8 @@ def environment(*parts: BaseSettings) -> dict[str, str]:
                 value = value.get_secret_value()
             elif isinstance(value, tuple):
                 value = ",".join(value)
+            elif isinstance(value, dict):
+                value = json.dumps(value)
             alias = field.validation_alias
             key = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"HOTDESK_{name.upper()}"
             if value is not None:

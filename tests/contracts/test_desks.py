@@ -1,4 +1,7 @@
-"""The contract of a desk, over every provider that needs no key."""
+"""The contract of a desk, over every provider: E2B's against a local server that speaks its protocol, or E2B itself (`make test-e2b`).
+
+A desk at E2B takes seconds to open, so tests that only use one have the same, made as new in between.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,13 +35,17 @@ from hotdesk.desks.base import (
     Wait,
     Write,
 )
-from hotdesk.errors import DeskGone, DeskRefused, DeskUnavailable
+from hotdesk.desks.e2b import Account
+from hotdesk.errors import DeskError, DeskGone, DeskRefused, DeskUnavailable
+from tests.equipment.e2b import REAL_E2B, e2b_account
 
 T = TypeVar("T")
 
 WAIT = 20.0
 KEYS = ("enter", "esc", "ctrl+shift+Left", "Control+A", "alt+Tab", "PgUp", "f5", "+", "ctrl++", "ctrl+minus", "é", "shift")
 OPTIONS = DeskOptions(internet="none")
+PROGRAMS = "mousepad|gedit|thunar|Thunar|pcmanfm|xterm|xfce4-terminal|firefox.*|chromium.*|ristretto|gpicview|sleep"
+"""What tests leave on the screen of a desk that is used again."""
 ASCII = "plain ASCII: {[(<#%&|~^`'\"\\>)]} 0123"
 SCRIPTS = "Zażółć gęślą jaźń, naïve œuvre — Ελληνικά, русский, 漢字 かな 한국어 العربية עברית 👩‍🚀 😀 «½ €» x² ≠ e\u0301"
 
@@ -50,21 +58,31 @@ async def eventually(look: Callable[[], Awaitable[T]], right: Callable[[T], bool
     return seen
 
 
-@pytest.fixture(params=["pretend", "local"], scope="module")
-def desks(request: pytest.FixtureRequest) -> Iterator[Desks]:
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["e2b"] if REAL_E2B else ["pretend", "local", "e2b"], scope="module")
+def provider(request: pytest.FixtureRequest) -> Iterator[Desks]:
     run_dir = Path(tempfile.mkdtemp(prefix="hd-", dir="/var/tmp"))
     run_dir.chmod(0o711)
     try:
-        yield _provider(request.param, run_dir)
+        with e2b_account() if request.param == "e2b" else nullcontext() as account:
+            yield _provider(request.param, run_dir, account)
     finally:
         shutil.rmtree(run_dir, ignore_errors=True)
 
 
-def _provider(name: str, run_dir: Path) -> Desks:
+def _provider(name: str, run_dir: Path, account: Account | None) -> Desks:
     if name == "pretend":
         from hotdesk.desks.pretend import PretendDesks
 
         return PretendDesks(run_dir)
+    if account is not None:
+        from hotdesk.desks.e2b import E2BDesks
+
+        return E2BDesks(account, run_dir=run_dir)
     if not shutil.which("bwrap") or not shutil.which("Xvnc"):
         pytest.skip("bubblewrap and Xvnc are not installed")
     from hotdesk.desks.local import LocalDesks
@@ -72,8 +90,53 @@ def _provider(name: str, run_dir: Path) -> Desks:
     return LocalDesks(run_dir)
 
 
+class Kept:
+    """The desk that is kept from one test to the next, if any is."""
+
+    def __init__(self, provider: Desks) -> None:
+        self._provider = provider
+        self._open = AsyncExitStack()
+        self.desk: Desk | None = None
+
+    async def as_new(self) -> Desk:
+        if self.desk is not None:
+            with suppress(DeskError):
+                return await self._cleaned(self.desk)
+        await self.close()
+        self.desk = await self._open.enter_async_context(self._provider.open("kept", OPTIONS))
+        return self.desk
+
+    async def _cleaned(self, desk: Desk) -> Desk:
+        ended = f"pkill -9 -x '{PROGRAMS}'; while pgrep -x '{PROGRAMS}' >/dev/null; do sleep 0.01; done"
+        await desk.run(f"{ended}; find ~ -mindepth 1 -maxdepth 1 ! -name '.*' -exec rm -rf {{}} +")
+        await desk.act([Press(key="Escape"), Move(x=640, y=400)])
+        await desk.settle()
+        return desk
+
+    async def close(self) -> None:
+        self.desk = None
+        await self._open.aclose()
+
+
+@pytest.fixture(scope="module")
+async def kept(provider: Desks) -> AsyncIterator[Kept]:
+    keeping = Kept(provider)
+    yield keeping
+    await keeping.close()
+
+
 @pytest.fixture
-async def desk(desks: Desks) -> AsyncIterator[Desk]:
+async def desks(provider: Desks, kept: Kept, request: pytest.FixtureRequest) -> Desks:
+    if "desk" not in request.fixturenames:
+        await kept.close()
+    return provider
+
+
+@pytest.fixture
+async def desk(desks: Desks, kept: Kept) -> AsyncIterator[Desk]:
+    if desks.name == "e2b":
+        yield await kept.as_new()
+        return
     async with desks.open("d1", OPTIONS) as opened:
         yield opened
 

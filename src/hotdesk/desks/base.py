@@ -281,6 +281,9 @@ class Desks(ABC):
 
     name: ClassVar[str]
 
+    def prepare(self) -> None:  # noqa: B027 - most providers have nothing to prepare
+        """Import what opening the first desk would have to wait for, which may take a second. Nobody has to call it."""
+
     @abstractmethod
     def open(self, desk_id: str, options: DeskOptions, created: Created | None = None) -> AbstractAsyncContextManager[Desk]:
         """Open a desk under `desk_id` (lower-case letters, digits and dashes, at most 40). Raises `DeskUnavailable`.

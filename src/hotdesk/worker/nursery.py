@@ -58,7 +58,7 @@ def _import_everything() -> None:
     from hotdesk.worker import __main__ as worker  # noqa: F401, PLC0415
     from hotdesk.worker.loop import prepare  # noqa: PLC0415
 
-    choose_desks(read(DeskSettings))
+    choose_desks(read(DeskSettings)).prepare()
     prepare(choose_brain(read(MindSettings)))
 
 

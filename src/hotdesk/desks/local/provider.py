@@ -28,8 +28,8 @@ from hotdesk.desks.local.limits import resident, watch_memory
 from hotdesk.desks.local.network import Resolve, serve_allow_list
 from hotdesk.desks.local.place import RunDir
 from hotdesk.desks.local.sandbox import DISPLAY_SOCKET, RFB_SOCKET, Sandbox, connect_inside, cookie, listen, sandbox
-from hotdesk.desks.local.tasks import serving_tasks
 from hotdesk.desks.local.wallpaper import wallpaper
+from hotdesk.desks.tasks import serving_tasks
 from hotdesk.desks.x11.clipboard import Clipboard
 from hotdesk.desks.x11.display import PROPERTY_CHANGES, PROPERTY_NOTIFY, Display
 from hotdesk.desks.x11.hands import Hands

@@ -26,8 +26,8 @@ import anyio
 from hotdesk.desks.base import HOME, DeskOptions
 from hotdesk.desks.local import network, seccomp
 from hotdesk.desks.local.place import END_BOUND, Place, end_processes
-from hotdesk.desks.local.tasks import serving_tasks
 from hotdesk.desks.processes import Process, parent
+from hotdesk.desks.tasks import serving_tasks
 from hotdesk.errors import DeskGone, DeskUnavailable
 
 HELLO_BOUND = 20.0
