@@ -8,7 +8,6 @@ still says is counted (`last`) and otherwise ignored. One event costs constant t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -390,14 +389,22 @@ _AGENT_STEPS: dict[type[ev.Event], Callable[[Whiteboard, Any], Whiteboard]] = {
 
 def fold(board: Whiteboard, event: ev.Event) -> Whiteboard:
     """The whiteboard after `event`. Events come in the order of their `seq`."""
-    if step := _STEPS.get(type(event)):
-        board = step(board, event)
-    elif step := _AGENT_STEPS.get(type(event)):
-        agent: str = getattr(event, "agent", "")
-        board = step(board, event) if _living(board, agent) else board
-    return _with(board, last=event.seq)
+    return _with(_changed(board, event), last=event.seq)
 
 
 def fold_all(events: Iterable[ev.Event], board: Whiteboard | None = None) -> Whiteboard:
     """Fold many events, from the empty whiteboard or from `board`."""
-    return reduce(fold, events, board or Whiteboard())
+    board = board or Whiteboard()
+    last = board.last
+    for event in events:
+        board, last = _changed(board, event), event.seq
+    return _with(board, last=last)
+
+
+def _changed(board: Whiteboard, event: ev.Event) -> Whiteboard:
+    """What the event says, all but its number: most events (reasoning) change nothing else, and cost nothing."""
+    if step := _STEPS.get(type(event)):
+        return step(board, event)
+    if (step := _AGENT_STEPS.get(type(event))) and _living(board, getattr(event, "agent", "")):
+        return step(board, event)
+    return board

@@ -114,6 +114,7 @@ class Attendant:
             self._screen = Screen(display)
             self._apart |= stage.apart()
             clipboard = Clipboard(display, self._onlookers)
+            self._tasks.start_soon(clipboard.run)
             self._settling = Settling(display, "/proc", self._apart)
             self._hands = Hands(display, Keyboard(display, clipboard, self._settling.pause), self._settling)
             self._sent = Sent(display.width, display.height)

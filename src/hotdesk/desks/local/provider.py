@@ -159,6 +159,7 @@ async def _furnish(desk_id: str, running: Sandbox, options: DeskOptions, tasks: 
         raise DeskUnavailable(f"The desk's screen did not come up. {running.last_words()}".strip()) from error
     apart = frozenset(resident(running.proc))
     tasks.start_soon(watch_memory, running, options.memory_mib, apart)
+    tasks.start_soon(clipboard.run)
     settling = Settling(display, running.proc, apart)
     hands = Hands(display, Keyboard(display, clipboard, settling.pause), settling)
     settling.begin()  # the panel is still being drawn

@@ -1,8 +1,11 @@
 """The desk's clipboard, held for the moment of a paste and given back.
 
-`lent(text)` makes us the owner of the clipboard with `text`; on leaving, what was there before is put back: its text, links, HTML and
+`lent(text)` makes us the owner of the clipboard with `text`; after it what was there before is put back: its text, links, HTML and
 image, which we serve from then on, or nothing if nothing was there. The primary selection is taken only where it is what a paste pastes,
 because editors deselect their text when they lose it.
+
+A program that has got the text may ask for it again for a while (Chromium does, and drops the paste if the clipboard changed), so it is
+given back only once that program has left it alone, by `run` in the background; to every other program it is as it was at once.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
 
 from hotdesk.desks.x11.display import ATOM, SELECTION_CLEAR, SELECTION_NOTIFY, SELECTION_REQUEST, Display
+from hotdesk.errors import DeskGone
 
 READ_BOUND = 0.3
 """Seconds for the clipboard's owner to tell what it has; a program that hangs loses its clipboard."""
@@ -34,6 +38,11 @@ class Lent:
     """Set once somebody got the text."""
     last: float = 0.0
     """When somebody last asked for anything."""
+    client: int = 0
+    """Who got it."""
+    before: dict[int, bytes] = field(default_factory=dict)
+    """What the clipboard holds otherwise."""
+    selections: tuple[int, ...] = ()
 
     async def left_alone(self) -> None:
         """Wait until nobody has asked for a while."""
@@ -56,6 +65,9 @@ class Clipboard:
         self._offered: dict[int, dict[int, bytes]] = {}
         """Selection → what we give for each target, while we own it."""
         self._lent: Lent | None = None
+        self._returning: Lent | None = None
+        """What was lent and is about to be given back."""
+        self._due = anyio.Event()
         self._arrived: anyio.Event | None = None
         self._property: int = 0
         display.handlers[SELECTION_REQUEST] = self._give
@@ -64,24 +76,48 @@ class Clipboard:
 
     @asynccontextmanager
     async def lent(self, text: str, also_primary: bool) -> AsyncIterator[Lent]:
+        await self.given_back()
         clipboard, primary = self._atom["CLIPBOARD"], self._atom["PRIMARY"]
         self._onlookers = {0} | self._find_onlookers()
-        before = await self._contents()
+        lent = Lent(before=await self._contents(), selections=(clipboard, primary) if also_primary else (clipboard,))
         offer = dict.fromkeys((self._atom[name] for name in _TEXT), text.encode())
-        self._lent = Lent()
+        self._lent = lent
         try:
-            self._own(clipboard, offer)
-            if also_primary:
-                self._own(primary, offer)
+            for selection in lent.selections:
+                self._own(selection, offer)
             self._display.sync()
-            yield self._lent
-        finally:
-            self._lent = None
-            if clipboard in self._offered:
-                self._own(clipboard, before)
-            if also_primary and primary in self._offered:
-                self._own(primary, {})
-            self._display.sync()
+            yield lent
+        except BaseException:
+            self._give_back(lent)
+            raise
+        self._lent, self._returning = None, lent
+        if lent.fetched.is_set():
+            self._due.set()
+        else:
+            self._give_back(lent)
+
+    async def run(self) -> None:
+        """Give back what was lent, until the display is gone."""
+        with suppress(DeskGone, OSError, ValueError):
+            while True:
+                await self._due.wait()
+                await self.given_back()
+
+    async def given_back(self) -> None:
+        """Wait until the clipboard is everybody's again."""
+        while (lent := self._returning) is not None:
+            await lent.left_alone()
+            if self._returning is lent:
+                self._give_back(lent)
+
+    def _give_back(self, lent: Lent) -> None:
+        self._lent = self._returning = None
+        self._due = anyio.Event()
+        clipboard = self._atom["CLIPBOARD"]
+        for selection in lent.selections:
+            if selection in self._offered:
+                self._own(selection, lent.before if selection == clipboard else {})
+        self._display.sync()
 
     async def _contents(self) -> dict[int, bytes]:
         """What the clipboard holds, in the forms worth keeping."""
@@ -127,6 +163,9 @@ class Clipboard:
         when, _, requestor, selection, target, where = struct.unpack_from("<IIIIII", event, 4)
         where = where or target
         offer = self._offered.get(selection, {})
+        client = requestor // self._display.first_client_id
+        if self._returning and selection in self._returning.selections and client != self._returning.client:
+            offer = self._returning.before if selection == self._atom["CLIPBOARD"] else {}
         if target == self._atom["TARGETS"]:
             value = struct.pack(f"<{len(offer) + 1}I", target, *offer)
             self._display.set_property(requestor, where, ATOM, 32, value)
@@ -137,11 +176,13 @@ class Clipboard:
             where = 0
         notice = struct.pack("<BxHIIIII8x", SELECTION_NOTIFY, 0, when, requestor, selection, target, where)
         self._display.send(struct.pack("<BBHII", 25, 0, 0, requestor, 0) + notice)
-        by_server = requestor // self._display.first_client_id in self._onlookers  # for a viewer's clipboard, whenever the owner changes
-        if self._lent and not by_server:
-            self._lent.last = time.monotonic()
-        if self._lent and where and target != self._atom["TARGETS"] and not by_server:
-            self._lent.fetched.set()
+        lent = self._lent or self._returning
+        if lent is None or client in self._onlookers:  # they ask for a viewer's clipboard, whenever the owner changes
+            return
+        lent.last = time.monotonic()
+        if self._lent and where and target != self._atom["TARGETS"]:
+            lent.client = client
+            lent.fetched.set()
 
     def _lose(self, event: bytes) -> None:
         (selection,) = struct.unpack_from("<I", event, 12)

@@ -84,6 +84,8 @@ class Keyboard:
         """Press the keys in order and release them in reverse. Raises `DeskRefused` if there is no key for one."""
         if symbols[-1] in ACTIVATING:
             await self._completed()
+        if len(symbols) > 1:
+            await self._clipboard.given_back()  # it may be the one that pastes
         self._strike(symbols)
 
     async def _completed(self) -> None:
@@ -189,7 +191,6 @@ class Keyboard:
                     await self._answered()
                     if time.monotonic() - asked < IDLE:
                         return
-                await lent.left_alone()
                 await self._answered()
 
     def _caps_lock(self) -> bool:
