@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from tests.hotdesk_process import Served, served
+from tests.hotdesk_process import Served, served, wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 BUILT = Path(__file__).parents[2] / "web" / "out" / "index.html"
@@ -50,6 +50,13 @@ def page(browser: Browser, hotdesk: Served, complaints: list[str]) -> Iterator[P
     yield opened
     context.close()
     assert complaints == []
+
+
+def pause(hotdesk: Served, session: str, *agents: str) -> None:
+    """Their desks stay as they are, and their logs."""
+    with hotdesk.http as http:
+        for agent in agents:
+            wait_until(lambda agent=agent: http.post(f"/api/sessions/{session}/agents/{agent}/pause").status_code == 204)
 
 
 def listen(page: Page, complaints: list[str]) -> None:

@@ -83,6 +83,42 @@ async def test_text_is_compressed_and_known_pages_are_not_sent_again(paged: Worl
         assert "content-encoding" not in plain.headers
 
 
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br", "gzip"),
+        ("br;q=1.0, GZIP;q=0.2", "gzip"),
+        ("*", "gzip"),
+        ("gzip;q=0", None),
+        ("gzip;q=0.000, *", None),
+        ("identity", None),
+        ("", None),
+    ],
+)
+async def test_what_is_sent_is_what_the_browser_takes(paged: World, accepted: str, encoding: str | None) -> None:
+    got = await paged.web.get("/_next/static/chunks/a.js", headers={"Accept-Encoding": accepted})
+    assert got.headers.get("content-encoding") == encoding
+    assert got.headers["vary"] == "Accept-Encoding"
+    assert got.text == "console.log(1);" * 200
+
+
+async def test_a_page_is_known_by_any_of_the_tags_that_a_browser_has(paged: World) -> None:
+    etag = (await paged.web.get("/")).headers["etag"]
+    for known in (etag, f'"other", {etag}', etag.removeprefix("W/"), "*"):
+        again = await paged.web.get("/", headers={"If-None-Match": known})
+        assert (again.status_code, again.headers["etag"], again.headers["cache-control"]) == (304, etag, "no-cache")
+        assert again.headers["vary"] == "Accept-Encoding"
+    for other in (f"{etag}x", etag[:-2], '"other"'):
+        assert (await paged.web.get("/", headers={"If-None-Match": other})).status_code == 200
+
+
+async def test_pictures_are_sent_as_they_are(paged: World, tmp_path: Path) -> None:
+    (tmp_path / "web/out/photo.png").write_bytes(b"\x89PNG" * 1000)
+    got = await paged.web.get("/photo.png")
+    assert (got.headers["content-type"], got.headers.get("content-encoding")) == ("image/png", None)
+    assert (await paged.web.get("/photo.png", headers={"If-None-Match": got.headers["etag"]})).status_code == 304
+
+
 async def test_a_page_that_was_built_anew_is_served_anew(paged: World, tmp_path: Path) -> None:
     before = await paged.web.get("/")
     (tmp_path / "web/out/index.html").write_text("<html>new</html>")

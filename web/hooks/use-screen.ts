@@ -6,7 +6,7 @@ import { Screen, type ScreenState } from "@/lib/screen";
 /** Streams `url` into the element; null lets go of the stream. */
 export function useScreen(
   host: RefObject<HTMLElement | null>,
-  { url, viewOnly, quality, compression }: { url: string | null; viewOnly: boolean; quality: number; compression: number },
+  { url, viewOnly, quality }: { url: string | null; viewOnly: boolean; quality: number },
 ): [ScreenState, RefObject<Screen | null>] {
   const [state, setState] = useState<ScreenState>("off");
   const screen = useRef<Screen | null>(null);
@@ -27,8 +27,8 @@ export function useScreen(
 
   useEffect(() => {
     if (url === null) screen.current?.rest();
-    else screen.current?.open(url, { viewOnly, quality, compression });
-  }, [url, viewOnly, quality, compression]);
+    else screen.current?.open(url, { viewOnly, quality });
+  }, [url, viewOnly, quality]);
 
   return [state, screen];
 }

@@ -16,8 +16,23 @@ export function usePageShown(): boolean {
   );
 }
 
-/** Is the element on the screen, or nearly? */
-export function useOnScreen(ref: RefObject<Element | null>): boolean {
+/** How long something counts as seen after it went out of sight: a glance elsewhere is no reason to let go of anything. */
+const GRACE_MS = 2000;
+
+/** Does somebody look at the element? It is on the screen, or nearly, of a tab that is in front; or was a moment ago. */
+export function useSeen(ref: RefObject<Element | null>): boolean {
+  const onScreen = useOnScreen(ref);
+  const inSight = usePageShown() && onScreen;
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    if (inSight) return setSeen(true);
+    const timer = setTimeout(() => setSeen(false), GRACE_MS);
+    return () => clearTimeout(timer);
+  }, [inSight]);
+  return inSight || seen;
+}
+
+function useOnScreen(ref: RefObject<Element | null>): boolean {
   const [onScreen, setOnScreen] = useState(false);
   useEffect(() => {
     const element = ref.current;

@@ -1,10 +1,10 @@
 /**
  * What the thinking panel shows of one agent: its rows in the order they were said, and the raw reasoning of every step.
  *
- * A step is a row. Reasoning that arrives before the step's first line opens the row (`line: null`), the line then fills it; further
- * lines of the same step are rows of their own. What the whiteboard ignores (a lost agent, an ended attempt) makes no row.
+ * A step is a row. Reasoning, or what the model took, that arrives before the step's line opens the row (`line: null`), the line then
+ * fills it; further lines of the same step are rows of their own. What the whiteboard ignores (a lost agent, an ended attempt) makes no row.
  */
-import type { AnyEvent, EventOf, EventType } from "./events";
+import type { AnyEvent, EventOf, EventType, Schemas } from "./events";
 import type { Whiteboard } from "./whiteboard";
 
 const NOTES = [
@@ -26,7 +26,15 @@ const NOTES = [
 ] as const satisfies readonly EventType[];
 
 export type NoteEvent = EventOf<(typeof NOTES)[number]>;
-export type StepRow = { kind: "step"; key: number; at: number; step: number; line: EventOf<"agent:thinking"> | null };
+export type StepRow = {
+  kind: "step";
+  key: number;
+  at: number;
+  step: number;
+  line: EventOf<"agent:thinking"> | null;
+  /** The model calls behind it. */
+  spent: readonly Schemas["Spending"][];
+};
 export type NoteRow = { kind: "note"; key: number; at: number; event: NoteEvent };
 export type Row = StepRow | NoteRow;
 
@@ -51,6 +59,7 @@ export class AgentLogs {
     const before = Object.hasOwn(board.agents, event.agent) ? board.agents[event.agent] : undefined;
     if (!known || (before && before.ended_at != null)) return;
     if (event.type === "agent:reasoning") this.reason(event);
+    else if (event.type === "agent:spent") this.spend(event);
     else if (event.type === "agent:thinking") this.think(event);
     else if (isNote(event) && counts(board, after, event))
       this.of(event.agent).rows.push({ kind: "note", key: event.seq, at: event.at, event });
@@ -83,9 +92,22 @@ export class AgentLogs {
     const log = this.of(event.agent);
     log.reasoning.set(event.step, (log.reasoning.get(event.step) ?? "") + event.text);
     if (log.steps.has(event.step)) return;
-    log.steps.add(event.step);
-    log.open.set(event.step, log.rows.length);
-    log.rows.push({ kind: "step", key: event.seq, at: event.at, step: event.step, line: null });
+    this.begin(event);
+  }
+
+  private spend(event: EventOf<"agent:spent">): void {
+    const log = this.of(event.agent);
+    const open = log.open.get(event.step) ?? this.begin(event);
+    const row = log.rows[open];
+    if (row?.kind === "step") log.rows[open] = { ...row, spent: [...row.spent, event.spending] };
+  }
+
+  /** Opens a row for the step; its place. */
+  private begin({ agent, step, seq, at }: EventOf<"agent:reasoning" | "agent:spent">): number {
+    const log = this.of(agent);
+    log.steps.add(step);
+    log.open.set(step, log.rows.length);
+    return log.rows.push({ kind: "step", key: seq, at, step, line: null, spent: [] }) - 1;
   }
 
   private think(event: EventOf<"agent:thinking">): void {
@@ -97,7 +119,7 @@ export class AgentLogs {
       log.rows[open] = { ...row, at: event.at, line: event };
       log.open.delete(event.step);
     } else {
-      log.rows.push({ kind: "step", key: event.seq, at: event.at, step: event.step, line: event });
+      log.rows.push({ kind: "step", key: event.seq, at: event.at, step: event.step, line: event, spent: [] });
     }
   }
 }

@@ -70,11 +70,31 @@ interface Spent {
 export function spending({ calls, input, output, dollars, unpriced }: Spent): string | null {
   if (calls === 0) return null;
   if (unpriced === calls) return `${many(input + output)} tokens`;
-  const amount = dollars >= 0.01 || dollars === 0 ? dollars.toFixed(2) : dollars.toFixed(4);
-  return `$${amount}${unpriced > 0 ? "+" : ""}`;
+  return `${money(dollars)}${unpriced > 0 ? "+" : ""}`;
+}
+
+function money(dollars: number): string {
+  if (dollars > 0 && dollars < 0.00005) return "<$0.0001";
+  return `$${dollars >= 0.00995 || dollars === 0 ? dollars.toFixed(2) : dollars.toFixed(4)}`;
 }
 
 export function spendingInFull({ calls, input, cached, output, unpriced }: Spent): string {
   const price = unpriced > 0 ? `; the price of ${plural(unpriced, "call")} is not known` : "";
   return `${plural(calls, "model call")}: ${many(input)} tokens in (${many(cached)} of them cached), ${many(output)} out${price}`;
+}
+
+type Call = Pick<Spent, "input" | "cached" | "output"> & { model: string; dollars?: number | null };
+
+/** What one step's model calls took: tokens and dollars, each «unknown» where nobody said. Null if no model was called. */
+export function stepSpending(calls: readonly Call[]): { tokens: string; price: string } | null {
+  if (calls.length === 0) return null;
+  const tokens = calls.reduce((sum, { input, output }) => sum + input + output, 0);
+  const priced = calls.flatMap(({ dollars }) => dollars ?? []);
+  const known = `${money(priced.reduce((sum, dollars) => sum + dollars, 0))}${priced.length < calls.length ? "+" : ""}`;
+  return { tokens: tokens > 0 ? many(tokens) : "unknown", price: priced.length > 0 ? known : "unknown" };
+}
+
+export function callInFull({ model, input, cached, output, dollars }: Call): string {
+  const tokens = input + output > 0 ? `${many(input)} tokens in (${many(cached)} of them cached), ${many(output)} out` : "tokens unknown";
+  return `${model}: ${tokens}, ${dollars == null ? "price unknown" : money(dollars)}`;
 }

@@ -1,4 +1,4 @@
-/** Short messages to the person: `toast` is seen and heard, `announce` is only heard (a polite live region). */
+/** Short messages to the person: `toast` (its id, for `dismiss`) is seen and heard, `announce` is only heard (a polite live region). */
 import { createStore } from "zustand/vanilla";
 
 export interface Toast {
@@ -14,12 +14,13 @@ export const notices = createStore<{ toasts: Toast[]; heard: string }>(() => ({ 
 
 let count = 0;
 
-export function toast(text: string, options: { tone?: Toast["tone"]; action?: Toast["action"] } = {}): void {
+export function toast(text: string, options: { tone?: Toast["tone"]; action?: Toast["action"] } = {}): number {
   const id = ++count;
   notices.setState(({ toasts }) => ({
     toasts: [...toasts.filter((other) => other.text !== text).slice(-2), { id, text, tone: "plain", ...options }],
   }));
   setTimeout(() => dismiss(id), TOAST_MS);
+  return id;
 }
 
 export function dismiss(id: number): void {

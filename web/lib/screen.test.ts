@@ -5,6 +5,7 @@ import { Screen, type ScreenState } from "./screen";
 const made: FakeRFB[] = [];
 class FakeRFB extends EventTarget {
   viewOnly = false;
+  qualityLevel = 6;
   disconnect = vi.fn(() => this.dispatchEvent(new CustomEvent("disconnect", { detail: { clean: true } })));
   focus = vi.fn();
   sendKey = vi.fn();
@@ -46,7 +47,7 @@ class FakeSocket extends EventTarget {
   }
 }
 
-const LOOK = { viewOnly: true, quality: 3, compression: 6 };
+const LOOK = { viewOnly: true, quality: 3 };
 let host: HTMLElement;
 let states: ScreenState[];
 let screen: Screen;
@@ -125,14 +126,32 @@ it("waits longer after each attempt that fails", async () => {
   expect(waits).toEqual([400, 800, 1500, 3000]);
 });
 
-it("lets go of the stream, and does not come back", async () => {
+it("lets go of the stream, keeps its last picture until that is not wanted either, and does not come back", async () => {
   await live();
   screen.rest();
   expect(made[0]?.disconnect).toHaveBeenCalledTimes(1);
   await settle(20_000);
   expect(sockets).toHaveLength(1);
   expect(last(states)).toBe("off");
+  expect(host.querySelectorAll("canvas")).toHaveLength(1);
+  screen.forget();
   expect(host.children).toHaveLength(0);
+});
+
+it("comes back to what it let go of, over its last picture", async () => {
+  await live();
+  screen.rest();
+  await live();
+  expect(sockets).toHaveLength(2);
+  expect(last(states)).toBe("live");
+  expect(host.querySelectorAll("canvas")).toHaveLength(1);
+});
+
+it("asks for another quality without another connection", async () => {
+  await live();
+  screen.open("ws://a", { ...LOOK, quality: 8 });
+  expect(last(made).qualityLevel).toBe(8);
+  expect(sockets).toHaveLength(1);
 });
 
 it("a socket that is not open yet is closed when it is, which a browser does without complaint", async () => {

@@ -2,16 +2,15 @@
  * One desk's screen in an element: an RFB connection that comes back by itself.
  *
  * `open` to another address (with or without control) keeps the picture of the connection before until the new one has its own, so that
- * taking over does not flash. `rest` lets go of the stream, `close` of everything.
+ * taking over does not flash. `rest` lets go of the stream and keeps its last picture, `forget` lets go of that; `close` of everything.
  */
 import type RFB from "@novnc/novnc";
 
 export type ScreenState = "off" | "connecting" | "live" | "reconnecting";
 export interface ScreenOptions {
   viewOnly: boolean;
-  /** noVNC's 0–9: the picture's quality, and how hard the desk compresses it. */
+  /** noVNC's 0–9. */
   quality: number;
-  compression: number;
 }
 
 /** The first picture follows the handshake at once; the connection before stays in front for this long. */
@@ -41,8 +40,8 @@ export class Screen {
   private front: Line | null = null;
   private next: Line | null = null;
   private url: string | null = null;
-  private options: ScreenOptions = { viewOnly: true, quality: 6, compression: 2 };
-  /** The last picture of a connection that was lost, until there is another. */
+  private options: ScreenOptions = { viewOnly: true, quality: 6 };
+  /** The last picture of a connection that is no more, until there is another. */
   private ghost: HTMLCanvasElement | null = null;
   private attempt = 0;
   private turn = 0;
@@ -56,6 +55,7 @@ export class Screen {
 
   open(url: string, options: ScreenOptions): void {
     this.options = options;
+    this.tune();
     if (this.url === url) return;
     this.url = url;
     this.attempt = 0;
@@ -70,13 +70,20 @@ export class Screen {
     this.turn += 1;
     clearTimeout(this.timer);
     this.drop("next");
+    const { front } = this;
     this.drop("front");
-    this.haunt(null);
+    if (front) this.haunt(front.canvas);
     this.onState("off");
+  }
+
+  /** Lets go of the last picture of a stream that is no more. */
+  forget(): void {
+    this.haunt(null);
   }
 
   close(): void {
     this.rest();
+    this.forget();
   }
 
   focus(): void {
@@ -145,8 +152,7 @@ export class Screen {
     rfb.viewOnly = options.viewOnly;
     rfb.scaleViewport = true;
     rfb.background = "transparent";
-    rfb.qualityLevel = options.quality;
-    rfb.compressionLevel = options.compression;
+    this.tune();
     rfb.showDotCursor = !options.viewOnly;
     rfb.addEventListener("connect", () => {
       line.connected = true;
@@ -156,6 +162,11 @@ export class Screen {
       if (!options.viewOnly && this.front === line) this.onClipboard(detail.text);
     });
     rfb.addEventListener("disconnect", () => this.lost(line));
+  }
+
+  /** Asks the desk for the picture's quality as it is wanted now. */
+  private tune(): void {
+    for (const line of [this.front, this.next]) if (line?.rfb) line.rfb.qualityLevel = this.options.quality;
   }
 
   private show(line: Line, options: ScreenOptions): void {
@@ -175,7 +186,7 @@ export class Screen {
     line.mount.remove();
     if (this.front === line) {
       this.front = null;
-      this.haunt(line.canvas);
+      this.haunt(line.canvas, "opacity:.5;filter:grayscale(.75)");
       this.onState("reconnecting");
       if (!this.next) this.retry();
     } else if (this.next === line) {
@@ -184,11 +195,11 @@ export class Screen {
     }
   }
 
-  private haunt(canvas: HTMLCanvasElement | null): void {
+  private haunt(canvas: HTMLCanvasElement | null, look = ""): void {
     this.ghost?.remove();
     this.ghost = canvas;
     if (!canvas) return;
-    canvas.style.cssText = "position:absolute;inset:0;width:100%;height:100%;opacity:.5;filter:grayscale(.75)";
+    canvas.style.cssText = `position:absolute;inset:0;width:100%;height:100%;object-fit:contain;${look}`;
     this.host.prepend(canvas);
   }
 

@@ -73,7 +73,7 @@ export function createSessionStore(session: string): SessionStore {
     ...store,
     receive(events) {
       if (events.length === 0) return;
-      waiting = waiting.length === 0 ? [...events] : waiting.concat(events);
+      for (const event of events) waiting.push(event);
       schedule();
     },
     flush,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { explain } from "./api";
 import { previewOf } from "./artifacts";
 import { parseTable } from "./csv";
-import { bytes, clock, duration, spending } from "./format";
+import { bytes, callInFull, clock, duration, spending, stepSpending } from "./format";
 
 describe("numbers in words", () => {
   it.each([
@@ -29,9 +29,26 @@ describe("spending is shown in dollars where the price is known", () => {
     [{ ...some, calls: 0 }, null],
     [some, "$0.42"],
     [{ ...some, dollars: 0.0012 }, "$0.0012"],
+    [{ ...some, dollars: 0.00001 }, "<$0.0001"],
     [{ ...some, unpriced: 1 }, "$0.42+"],
     [{ ...some, dollars: 0, unpriced: 4 }, "13k tokens"],
   ])("%j: %s", (spent, words) => expect(spending(spent)).toBe(words));
+});
+
+describe("what a step took is said as far as it is known", () => {
+  const call = { model: "m", input: 1200, cached: 800, output: 34, dollars: 0.0042 };
+  it.each([
+    [[], null],
+    [[call], { tokens: "1.2k", price: "$0.0042" }],
+    [[call, call], { tokens: "2.5k", price: "$0.0084" }],
+    [[call, { ...call, dollars: null }], { tokens: "2.5k", price: "$0.0042+" }],
+    [[{ ...call, dollars: null }], { tokens: "1.2k", price: "unknown" }],
+    [[{ ...call, input: 0, output: 0, dollars: null }], { tokens: "unknown", price: "unknown" }],
+  ])("%j", (calls, said) => expect(stepSpending(calls)).toStrictEqual(said));
+  it("in full", () => {
+    expect(callInFull(call)).toBe("m: 1.2k tokens in (800 of them cached), 34 out, $0.0042");
+    expect(callInFull({ ...call, dollars: null })).toContain("price unknown");
+  });
 });
 
 describe("a table", () => {

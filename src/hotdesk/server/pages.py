@@ -1,7 +1,8 @@
 """The page: the static export of `web/`, with one page for all sessions.
 
 Promises: `/session/ID/…` gives `/session/…` (the page reads the id from its address). Nothing outside the export can be reached. Text is
-compressed, everything has an ETag, names with a content hash in them are kept for ever. Each HTML page gets a Content-Security-Policy that
+compressed (once, at the first request), everything has an ETag and is not sent again to who has it, names with a content hash in them are
+kept for ever. Each HTML page gets a Content-Security-Policy that
 allows exactly the inline scripts it has. Where there is no export, a sentence says how to build it.
 """
 
@@ -96,10 +97,10 @@ class Pages:
         }
         if page.policy:
             said["content-security-policy"] = page.policy
-        if status == 200 and page.etag in headers.get("if-none-match", ""):
+        if status == 200 and _knows(headers, page.etag):
             return Response(status_code=304, headers=said)
         body = page.body
-        if page.packed is not None and "gzip" in headers.get("accept-encoding", ""):
+        if page.packed is not None and _takes_gzip(headers):
             body, said["content-encoding"] = page.packed, "gzip"
         return Response(body, status, said, page.media_type)
 
@@ -110,11 +111,30 @@ class Pages:
             return kept
         body = file.read_bytes()
         media_type = TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        packed = gzip.compress(body, 6, mtime=0) if len(body) >= SMALL and TEXT.match(media_type) else None
+        packed = gzip.compress(body, 9, mtime=0) if len(body) >= SMALL and TEXT.match(media_type) else None
         policy = content_policy(_script_hashes(body)) if file.suffix == ".html" else None
         etag = f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
         self._kept[file] = _Page(stamp, media_type, body, packed, etag, policy)
         return self._kept[file]
+
+
+def _listed(headers: Headers, name: str) -> list[str]:
+    """The items of a header that is a list, however often it was sent."""
+    return [item.strip() for value in headers.getlist(name) for item in value.split(",")]
+
+
+def _knows(headers: Headers, etag: str) -> bool:
+    return any(item in ("*", etag, etag.removeprefix("W/")) for item in _listed(headers, "if-none-match"))
+
+
+def _takes_gzip(headers: Headers) -> bool:
+    """Whether gzip may be sent: it, or anything, is named without a weight of nothing."""
+    weights = {}
+    for item in _listed(headers, "accept-encoding"):
+        coding, *parameters = (part.strip().lower() for part in item.split(";"))
+        weights[coding] = next((weight.removeprefix("q=") for weight in parameters if weight.startswith("q=")), "1")
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return weight.strip("0.") != ""
 
 
 def _session_page(path: str) -> str | None:

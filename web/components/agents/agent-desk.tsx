@@ -68,7 +68,7 @@ export function AgentDesk({ session, agent, complete }: { session: string; agent
             mine && "border-warn/60 ring-3 ring-warn/30",
           )}
         >
-          <Desktop session={session} agent={agent} size="full" streaming control={control.token} screenRef={screen} />
+          <Desktop session={session} agent={agent} size="full" control={control.token} screenRef={screen} />
           <div className="flex min-h-10 flex-wrap items-center gap-x-3 gap-y-1.5 border-t px-3 py-1.5 text-[13px]">
             {mine ? (
               <>

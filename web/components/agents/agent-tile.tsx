@@ -1,8 +1,6 @@
 "use client";
 
-import { useRef } from "react";
 import { Desktop } from "@/components/desktop/desktop";
-import { useOnScreen, usePageShown } from "@/hooks/use-seen";
 import { useSession } from "@/hooks/use-session";
 import { AGENT_STATUS, agentColour, isOver, taskTitle } from "@/lib/agents";
 import type { AgentState } from "@/lib/whiteboard";
@@ -10,19 +8,15 @@ import { AgentMark, AgentStatusBadge } from "./agent-badge";
 
 /** A desk among the others: live, view only; a click opens the agent. */
 export function AgentTile({ session, agent, onOpen }: { session: string; agent: AgentState; onOpen: () => void }) {
-  const tile = useRef<HTMLElement>(null);
-  const onScreen = useOnScreen(tile);
-  const pageShown = usePageShown();
   const board = useSession((state) => state.board);
   const title = taskTitle(board, agent.task);
   const { word } = AGENT_STATUS[agent.status];
   return (
     <article
-      ref={tile}
       style={agentColour(board, agent.id)}
       className="group relative min-w-0 overflow-hidden rounded-xl border bg-card transition-[border-color,box-shadow] focus-within:agent-border hover:shadow-lift hover:agent-border"
     >
-      <Desktop session={session} agent={agent} size="tile" streaming={onScreen && pageShown} />
+      <Desktop session={session} agent={agent} size="tile" />
       <div className="flex items-start gap-3 border-t px-3.5 py-3">
         <AgentMark name={agent.name} className="mt-px" />
         <div className="min-w-0 flex-1">

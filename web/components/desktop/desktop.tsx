@@ -2,42 +2,44 @@
 
 import { LoaderCircleIcon, MonitorOffIcon, UnplugIcon } from "lucide-react";
 import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
+import { useQuality } from "@/hooks/use-quality";
 import { useScreen } from "@/hooks/use-screen";
+import { useSeen } from "@/hooks/use-seen";
 import { isOver } from "@/lib/agents";
 import { urls } from "@/lib/api";
 import type { Screen } from "@/lib/screen";
 import { cn } from "@/lib/utils";
 import type { AgentState } from "@/lib/whiteboard";
 
-/** How good the picture is: a tile among others, or the one desk looked at. */
-const QUALITY = { tile: { quality: 3, compression: 6 }, full: { quality: 7, compression: 2 } };
-
 /**
- * An agent's desktop, live. It keeps the desk's shape before, during and after the stream, and shows the last frame while there is none.
- * `streaming` lets go of the stream of what nobody sees; with `control` the person's clicks and keys go through.
+ * An agent's desktop, live while somebody looks. It keeps the desk's shape before, during and after the stream; while there is none it
+ * shows the stream's last picture, or the newest frame. With `control` the person's clicks and keys go through, and it is never let go.
  */
 export function Desktop({
   session,
   agent,
   size,
-  streaming,
   control = null,
   screenRef,
   className,
 }: {
   session: string;
   agent: AgentState;
-  size: keyof typeof QUALITY;
-  streaming: boolean;
+  /** A tile among others, or the one desk looked at. */
+  size: "tile" | "full";
   control?: string | null;
   screenRef?: RefObject<Screen | null>;
   className?: string;
 }) {
+  const root = useRef<HTMLDivElement>(null);
   const host = useRef<HTMLDivElement>(null);
   const over = isOver(agent);
   const open = agent.ready_at != null && !over;
-  const url = open && streaming ? urls.screen(session, agent.id, control) : null;
-  const [state, screen] = useScreen(host, { url, viewOnly: control === null, ...QUALITY[size] });
+  const wanted = useSeen(root) || control !== null;
+  const quality = useQuality(root, agent.width || 1280);
+  const url = open && wanted ? urls.screen(session, agent.id, control) : null;
+  const [state, screen] = useScreen(host, { url, viewOnly: control === null, quality });
+  const live = open && state === "live";
 
   useEffect(() => {
     if (!screenRef) return;
@@ -47,9 +49,16 @@ export function Desktop({
     };
   });
 
-  const live = open && state === "live";
+  /** The newest frame when the stream was last live: its last picture is no older. */
+  const [streamed, setStreamed] = useState<string | null>(null);
+  const frame = agent.frame ?? null;
+  useEffect(() => {
+    if (live) setStreamed(frame);
+  }, [live, frame]);
+
   return (
     <div
+      ref={root}
       role="group"
       aria-label={`${agent.name}'s desktop, ${describe(agent, state, control !== null)}`}
       data-testid={`desktop-${agent.id}`}
@@ -57,7 +66,9 @@ export function Desktop({
       style={{ aspectRatio: `${agent.width || 1280} / ${agent.height || 800}` }}
       className={cn("relative isolate w-full overflow-hidden bg-desk", className)}
     >
-      {!live && <LastFrame session={session} frame={agent.frame ?? null} gone={over} />}
+      {!live && wanted && (over || frame !== streamed) && (
+        <LastFrame session={session} frame={frame} gone={over} onShown={() => screen.current?.forget()} />
+      )}
       <div ref={host} className="absolute inset-0" />
       {over ? (
         <Over icon={<MonitorOffIcon className="size-4" aria-hidden="true" />} small={size === "tile"} aside={agent.frame != null}>
@@ -88,8 +99,8 @@ function describe(agent: AgentState, state: string, mine: boolean): string {
   return mine ? "live, under your control" : "live, view only";
 }
 
-/** What was seen last, under or instead of the stream. */
-function LastFrame({ session, frame, gone }: { session: string; frame: string | null; gone: boolean }) {
+/** What the agent saw last, instead of the stream. */
+function LastFrame({ session, frame, gone, onShown }: { session: string; frame: string | null; gone: boolean; onShown: () => void }) {
   const [missing, setMissing] = useState<string | null>(null);
   if (!frame || missing === frame) return null;
   return (
@@ -97,6 +108,7 @@ function LastFrame({ session, frame, gone }: { session: string; frame: string | 
       src={urls.frame(session, frame)}
       alt=""
       draggable={false}
+      onLoad={onShown}
       onError={() => setMissing(frame)}
       className={cn("absolute inset-0 size-full object-contain", gone && "opacity-60 grayscale-75")}
     />

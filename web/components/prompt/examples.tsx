@@ -3,7 +3,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 /** Prompts to begin from; picking one fills the input, it does not start anything. */
 export function Examples({ examples, onPick }: { examples: readonly string[] | null; onPick: (example: string) => void }) {
   return (
-    <div className="mt-5 min-h-[7.25rem]">
+    <div className="mt-5 min-h-[7.625rem]">
       <h2 className="mb-2 px-1 font-medium text-muted-foreground text-xs">Try one of these</h2>
       {examples === null ? (
         <div className="flex flex-col gap-2">

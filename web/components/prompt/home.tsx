@@ -33,7 +33,7 @@ export function Home() {
             </p>
           </div>
           <PromptForm about={about} />
-          <div className="mt-5 flex min-h-56 flex-col gap-4 border-t pt-4 sm:min-h-36">
+          <div className="mt-5 flex min-h-56 flex-col gap-4 border-t pt-4 sm:min-h-52">
             {error ? (
               <div role="alert" className="flex flex-wrap items-center justify-between gap-3 rounded-lg px-3.5 py-2.5 text-sm tint-bad">
                 <span className="min-w-0 flex-1 break-words">{error}</span>

@@ -140,7 +140,7 @@ export function PromptForm({ about, go = goTo }: { about: About | null; go?: (pa
           </p>
         )}
       </div>
-      {about && <OtherChoices about={about} value={choices} onChange={setChoices} />}
+      <div className="flow-root min-h-7">{about && <OtherChoices about={about} value={choices} onChange={setChoices} />}</div>
       <Examples
         examples={about?.examples ?? null}
         onPick={(example) => {

@@ -13,14 +13,15 @@ import { useView, type View } from "@/hooks/use-view";
 import { progressOf } from "@/lib/agents";
 import { explain } from "@/lib/api";
 import { keysAreTaken } from "@/lib/keys";
-import { toast } from "@/lib/notify";
+import { dismiss, toast } from "@/lib/notify";
 import { tabName } from "@/lib/tab";
 import { Overview } from "./overview";
 import { Progress } from "./progress";
 import { SessionHeader } from "./session-header";
 import { ViewTabs } from "./view-tabs";
 
-/** The other views come after the overview is there, and before anybody can ask for them. */
+/** What is shown first comes first; the other views after the desks' viewer, and before anybody can ask for them. */
+const OTHERS_AFTER_MS = 1000;
 const views = {
   agent: () => import("@/components/agents/agent-view").then(({ AgentView }) => ({ default: AgentView })),
   whiteboard: () => import("@/components/whiteboard/whiteboard").then(({ Whiteboard }) => ({ default: Whiteboard })),
@@ -33,6 +34,11 @@ const Summary = lazy(views.summary);
 /** A session, followed live. */
 export function SessionScreen({ session }: { session: string }) {
   const store = useFollowedSession(session);
+  const [asked] = useView();
+  // The view asked for is fetched while the log is.
+  useEffect(() => {
+    if (asked.startsWith("agent:")) views.agent().catch(() => {});
+  }, [asked]);
   if (!store) return <Loading />;
   return (
     <SessionContext value={store}>
@@ -60,7 +66,10 @@ function Open() {
   useSummaryWhenDone(view, show);
   useKeys(show);
   useEffect(() => {
-    for (const load of Object.values(views)) load().catch(() => {});
+    const timer = setTimeout(() => {
+      for (const load of Object.values(views)) load().catch(() => {});
+    }, OTHERS_AFTER_MS);
+    return () => clearTimeout(timer);
   }, []);
 
   const openAgent = (agent: string) => show(`agent:${agent}`);
@@ -133,12 +142,17 @@ function useSummaryWhenDone(view: View, show: (view: View) => void): void {
   const complete = useSession((state) => state.board.summary != null);
   const hadDesk = useSession((state) => Object.values(state.board.agents).some(({ taken_by }) => taken_by === tabName()));
   const was = useRef(complete);
+  const told = useRef<number | null>(null);
   useEffect(() => {
     if (was.current === complete) return;
     was.current = complete;
     if (view === "overview" && !hadDesk) show("summary");
-    else if (view !== "summary") toast("The session is complete.", { action: { label: "Show the summary", run: () => show("summary") } });
+    else if (view !== "summary")
+      told.current = toast("The session is complete.", { action: { label: "Show the summary", run: () => show("summary") } });
   }, [complete, view, hadDesk, show]);
+  useEffect(() => {
+    if (view === "summary" && told.current !== null) dismiss(told.current);
+  }, [view]);
 }
 
 /** 0 overview, 1–9 agents, w whiteboard, s summary. */

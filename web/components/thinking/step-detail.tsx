@@ -1,12 +1,13 @@
 "use client";
 
-import { useState } from "react";
-import { Dialog, DialogContent, DialogTitle, DialogTrigger } from "@/components/ui/dialog";
+import { lazy, Suspense, useState } from "react";
 import type { StepRow } from "@/lib/agent-log";
 import { urls } from "@/lib/api";
-import { milliseconds, timeOfDay } from "@/lib/format";
+import { callInFull, milliseconds, timeOfDay } from "@/lib/format";
 
-/** A step opened up: what was thought, what was done, and the screen after it. */
+const FrameDialog = lazy(() => import("./frame-dialog"));
+
+/** A step opened up: what was thought, what was done, the screen after it, and what it took. */
 export function StepDetail({ session, row, reasoning }: { session: string; row: StepRow; reasoning: string }) {
   const { line } = row;
   const timings = line ? Object.entries(line.timings).filter(([, ms]) => ms > 0) : [];
@@ -36,6 +37,17 @@ export function StepDetail({ session, row, reasoning }: { session: string; row: 
         </div>
       )}
       {line?.frame && <Frame session={session} hash={line.frame} step={row.step} />}
+      {row.spent.length > 0 && (
+        <div>
+          <h4 className="mb-1 font-medium text-muted-foreground">{row.spent.length === 1 ? "Model call" : "Model calls"}</h4>
+          <ul className="flex flex-col gap-1 break-words tabular-nums">
+            {row.spent.map((call, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: a call, once made, stays where it is
+              <li key={index}>{callInFull(call)}</li>
+            ))}
+          </ul>
+        </div>
+      )}
       <p className="text-muted-foreground tabular-nums">
         {timeOfDay(row.at)}
         {timings.map(([what, ms]) => ` · ${what} ${milliseconds(ms)}`).join("")}
@@ -47,13 +59,17 @@ export function StepDetail({ session, row, reasoning }: { session: string; row: 
 
 function Frame({ session, hash, step }: { session: string; hash: string; step: number }) {
   const [missing, setMissing] = useState(false);
+  const [enlarged, setEnlarged] = useState(false);
   const url = urls.frame(session, hash);
   if (missing) return <p className="text-muted-foreground">The picture of this step is not there any more.</p>;
   return (
-    <Dialog>
-      <DialogTrigger
-        className="block w-full max-w-sm overflow-hidden rounded-lg border"
+    <>
+      <button
+        type="button"
+        aria-haspopup="dialog"
         aria-label={`Enlarge the screen after step ${step}`}
+        onClick={() => setEnlarged(true)}
+        className="block w-full max-w-sm overflow-hidden rounded-lg border"
       >
         <img
           src={url}
@@ -62,11 +78,12 @@ function Frame({ session, hash, step }: { session: string; hash: string; step: n
           onError={() => setMissing(true)}
           className="block min-h-24 w-full bg-desk"
         />
-      </DialogTrigger>
-      <DialogContent className="max-w-6xl p-4" aria-describedby={undefined}>
-        <DialogTitle>The screen after step {step}</DialogTitle>
-        <img src={url} alt={`The screen after step ${step}`} className="min-h-0 w-full rounded-lg border object-contain" />
-      </DialogContent>
-    </Dialog>
+      </button>
+      {enlarged && (
+        <Suspense fallback={null}>
+          <FrameDialog url={url} step={step} onClose={() => setEnlarged(false)} />
+        </Suspense>
+      )}
+    </>
   );
 }

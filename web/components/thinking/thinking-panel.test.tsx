@@ -51,6 +51,22 @@ it("shows reasoning as it arrives, before anything came of it", () => {
   expect(screen.getByText("Perhaps the menu")).toBeTruthy();
 });
 
+it("says what a step took beside it, and in full when it is opened", () => {
+  const spent = { seq: underWay.length + 1, at: 1, session: "s-fixture", type: "agent:spent", agent: "a1", task: "t1", step: 4 };
+  const spending = { model: "vendor:model", input: 1200, cached: 800, output: 34, dollars: 0.0042 };
+  const next = [
+    { ...spent, spending },
+    { ...spent, seq: spent.seq + 1, spending: { ...spending, dollars: null } },
+    { ...thinking, seq: spent.seq + 2, step: 4, says: "Clicked on it" },
+    { ...spent, seq: spent.seq + 3, step: 5, spending: { ...spending, dollars: null } },
+  ];
+  renderSession([...underWay, ...(next as AnyEvent[])], () => <Panel />);
+  const costs = screen.getAllByTestId("step-cost");
+  expect(costs.map((cost) => cost.textContent)).toEqual(["2.5k tokens, price · $0.0042+", "1.2k tokens, price · unknown"]);
+  fireEvent.click(screen.getByRole("button", { name: /Clicked on it/ }));
+  expect(screen.getByText("vendor:model: 1.2k tokens in (800 of them cached), 34 out, price unknown")).toBeTruthy();
+});
+
 it("draws only the rows on screen, however many there are", () => {
   const many = [...underWay];
   for (let step = 4; step < 10_004; step++) many.push({ ...thinking, seq: many.length + 1, step, says: `Step ${step}` });

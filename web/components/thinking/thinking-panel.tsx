@@ -1,6 +1,6 @@
 "use client";
 
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { defaultRangeExtractor, useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDownIcon, ListTreeIcon } from "lucide-react";
 import { useCallback, useLayoutEffect, useRef, useState } from "react";
 import { Message } from "@/components/shell/message";
@@ -22,6 +22,8 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
   const log = useSession((state) => state.logs[agent.id]) ?? EMPTY_LOG;
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [following, setFollowing] = useState(true);
+  /** The row that has the focus: it stays drawn wherever the list is scrolled to, or the keyboard would be lost. */
+  const [focused, setFocused] = useState<number | null>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const { rows, reasoning } = log;
   const working = !isOver(agent) && agent.status === "working";
@@ -32,6 +34,10 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
     estimateSize: (index) => (rows[index]?.kind === "note" ? 40 : 32),
     getItemKey: (index) => rows[index]?.key ?? index,
     overscan: 16,
+    rangeExtractor: (range) => {
+      const shown = defaultRangeExtractor(range);
+      return focused === null || shown.includes(focused) ? shown : [...shown, focused].sort((a, b) => a - b);
+    },
   });
   const height = virtual.getTotalSize();
 
@@ -89,6 +95,8 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
                   data-index={item.index}
                   aria-setsize={rows.length}
                   aria-posinset={item.index + 1}
+                  onFocus={() => setFocused(item.index)}
+                  onBlur={() => setFocused(null)}
                   className="absolute top-0 left-0 w-full"
                   style={{ transform: `translateY(${item.start}px)` }}
                 >

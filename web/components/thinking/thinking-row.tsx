@@ -3,7 +3,7 @@
 import { ChevronRightIcon, LightbulbIcon, LoaderCircleIcon } from "lucide-react";
 import { memo } from "react";
 import type { NoteRow as Note, StepRow as Step } from "@/lib/agent-log";
-import { milliseconds, timeOfDay } from "@/lib/format";
+import { callInFull, milliseconds, stepSpending, timeOfDay } from "@/lib/format";
 import { cn } from "@/lib/utils";
 import type { Whiteboard } from "@/lib/whiteboard";
 import { StepDetail } from "./step-detail";
@@ -27,6 +27,7 @@ export const StepRow = memo(function StepRow({
   onToggle: (key: number) => void;
 }) {
   const { line } = row;
+  const cost = stepSpending(row.spent);
   const Icon = line ? stepIcon(line) : live ? LoaderCircleIcon : LightbulbIcon;
   const total = line ? line.timings.think + line.timings.act + line.timings.settle + line.timings.frame : 0;
   return (
@@ -43,7 +44,13 @@ export const StepRow = memo(function StepRow({
         />
         <span className="min-w-0 flex-1">
           <span dir="auto" className="block break-words">
-            {line ? line.says : live ? "Thinking…" : <span className="line-clamp-2 text-muted-foreground">{reasoning.slice(0, 240)}</span>}
+            {line ? (
+              line.says
+            ) : live ? (
+              "Thinking…"
+            ) : (
+              <span className="line-clamp-2 text-muted-foreground">{reasoning.slice(0, 240) || "Thought it over"}</span>
+            )}
             {line?.by === "client" && (
               <span className="ml-1.5 rounded bg-muted px-1 text-[11px] text-muted-foreground">by an MCP client</span>
             )}
@@ -59,13 +66,23 @@ export const StepRow = memo(function StepRow({
             </span>
           )}
         </span>
-        <span className="flex shrink-0 items-center gap-1.5 pt-px text-[11px] text-muted-foreground tabular-nums">
-          {total > 0 && <span className="hidden sm:inline">{milliseconds(total)}</span>}
-          <span>
-            <span className="sr-only">Step </span>
-            {row.step}
+        <span className="flex shrink-0 flex-col items-end pt-px text-[11px] text-muted-foreground leading-4.5 tabular-nums">
+          <span className="flex items-center gap-1.5">
+            {total > 0 && <span className="hidden sm:inline">{milliseconds(total)}</span>}
+            <span>
+              <span className="sr-only">Step </span>
+              {row.step}
+            </span>
+            <ChevronRightIcon className={cn("size-3.5 transition-transform", open && "rotate-90")} aria-hidden="true" />
           </span>
-          <ChevronRightIcon className={cn("size-3.5 transition-transform", open && "rotate-90")} aria-hidden="true" />
+          {cost && (
+            <span data-testid="step-cost" title={row.spent.map(callInFull).join("\n")}>
+              {cost.tokens}
+              <span className="sr-only"> tokens, price</span>
+              <span aria-hidden="true"> · </span>
+              {cost.price}
+            </span>
+          )}
         </span>
       </button>
       {open && <StepDetail session={session} row={row} reasoning={reasoning} />}
