@@ -77,16 +77,16 @@ class FilmedDesks(d.Desks):
         """Of each deed of actions, in order, the frame after each action."""
 
     @asynccontextmanager
-    async def _open(self, desk_id: str, options: d.DeskOptions) -> AsyncIterator[d.Desk]:
-        async with self._desks.open(desk_id, options) as desk:
+    async def _open(self, desk_id: str, options: d.DeskOptions, created: d.Created | None) -> AsyncIterator[d.Desk]:
+        async with self._desks.open(desk_id, options, created) as desk:
             if not isinstance(desk, PretendDesk):
                 raise TypeError("pretend desks are pretend desks")
             for path, text in self._files.items():
                 await desk.write_file(path, text.encode())
             yield _FilmedDesk(desk, self.film)
 
-    def open(self, desk_id: str, options: d.DeskOptions) -> AbstractAsyncContextManager[d.Desk]:
-        return self._open(desk_id, options)
+    def open(self, desk_id: str, options: d.DeskOptions, created: d.Created | None = None) -> AbstractAsyncContextManager[d.Desk]:
+        return self._open(desk_id, options, created)
 
     def view(self, desk_id: str) -> AbstractAsyncContextManager[d.ScreenStream]:
         return self._desks.view(desk_id)

@@ -1,4 +1,4 @@
-"""What a benchmark found: rows of ours beside a peer's, the machine, and the versions; as JSON or as a table."""
+"""What a benchmark found: rows of ours beside a peer's, the machine, and the versions; as JSON, as a table, or as Markdown."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Report", "Row", "machine", "show", "versions"]
+__all__ = ["CannotMeasure", "Report", "Row", "machine", "markdown", "show", "versions"]
 
 _PACKAGES = ("hotdesk", "dedalus-labs", "pydantic-ai-slim", "anthropic", "mcp", "httpx", "anyio", "pillow")
 
 
+class CannotMeasure(Exception):
+    """This machine lacks what the benchmark needs; the message is a sentence for a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comparison. `peer_is` says whose number `peer` is. `at_most`: the goal for `ours`; `share`: the goal for ours / peer."""
+    """One comparison. `peer_is` says whose number `peer` is. The goals: `at_most` and `at_least` for `ours`, `share` (at most) and `over`
+    (at least) for ours / peer; those for the ratio count only where there is a peer's number."""
 
     what: str
     ours: float
@@ -30,6 +35,8 @@ class Row:
     peer_is: str | None = None
     at_most: float | None = None
     share: float | None = None
+    at_least: float | None = None
+    over: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -37,22 +44,36 @@ class Row:
 
     @property
     def goal(self) -> str | None:
-        if self.share is not None:
-            return f"ratio at most {self.share:.2f}"
-        return None if self.at_most is None else f"under {self.at_most:g} {self.unit}"
+        said = []
+        if self.at_most is not None:
+            said.append(f"under {self.at_most:g} {self.unit}" if self.at_most else f"no {self.unit}")
+        if self.at_least is not None:
+            said.append(f"at least {self.at_least:,g} {self.unit}")
+        if self.ratio is not None and self.share is not None:
+            said.append(f"ratio at most {self.share:.2f}" if self.share > 0.2 else f"at most 1/{1 / self.share:g} of the peer's")
+        if self.ratio is not None and self.over is not None:
+            said.append(f"at least {self.over:g} times the peer's")
+        return ", ".join(said) or None
 
     @property
     def met(self) -> bool | None:
-        if self.share is not None and self.ratio is not None:
-            return self.ratio <= self.share
-        return None if self.at_most is None else self.ours < self.at_most
+        held: list[bool] = []
+        if self.at_most is not None:
+            held.append(self.ours < self.at_most or self.ours == self.at_most == 0)
+        if self.at_least is not None:
+            held.append(self.ours >= self.at_least)
+        if self.ratio is not None and self.share is not None:
+            held.append(self.ratio <= self.share)
+        if self.ratio is not None and self.over is not None:
+            held.append(self.ratio >= self.over)
+        return all(held) if held else None
 
     def plain(self) -> dict[str, Any]:
-        ratio = None if self.ratio is None else round(self.ratio, 4)
+        ratio = None if self.ratio is None else float(f"{self.ratio:.4g}")
         return {
             "what": self.what,
-            "ours": round(self.ours, 3),
-            "peer": None if self.peer is None else round(self.peer, 3),
+            "ours": float(f"{self.ours:.6g}"),
+            "peer": None if self.peer is None else float(f"{self.peer:.6g}"),
             "peer_is": self.peer_is,
             "unit": self.unit,
             "ratio": ratio,
@@ -104,13 +125,25 @@ def _lines(path: str) -> list[str]:
         return []
 
 
+def markdown(found: dict[str, Any]) -> str:
+    """The table of a report (as its JSON has it) for docs/benchmarks.md."""
+    lines = ["| what | Hotdesk | peer | | ratio | goal | |", "|---|---|---|---|---|---|---|"]
+    for row in found["rows"]:
+        met = {True: "met", False: "**missed**", None: ""}[row["met"]]
+        peer, whose = ("", "") if row["peer"] is None else (f"{_number(row['peer'])} {row['unit']}", row["peer_is"])
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.3g}"
+        lines.append(f"| {row['what']} | {_number(row['ours'])} {row['unit']} | {peer} | {whose} | {ratio} | {row['goal'] or ''} | {met} |")
+    where = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
+    return "\n".join([*lines, "", f"Measured on: {where}.", ""])
+
+
 def show(report: Report) -> None:
     table = Table(title=report.title, title_justify="left", caption=_caption(report), caption_justify="left")
     for name in ("what", "ours", "peer", "unit", "ratio", "goal", ""):
         table.add_column(name, justify="right" if name in ("ours", "peer", "ratio") else "left")
     for row in report.rows:
         peer = "" if row.peer is None else f"{_number(row.peer)}\n{row.peer_is}"
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+        ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
         met = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[row.met]
         table.add_row(row.what, _number(row.ours), peer, row.unit, ratio, row.goal or "", met)
     Console().print(table)
