@@ -10,6 +10,7 @@ Little-endian, one screen, 32 bits per pixel, as Xvnc and Xvfb have it. Numbers 
 from __future__ import annotations
 
 import array
+import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -201,14 +202,29 @@ class Display:
 
     def _transmit(self, data: bytes) -> None:
         try:
-            self._socket.sendall(data)
+            left = memoryview(data)
+            while left:
+                try:
+                    left = left[self._socket.send(left) :]
+                except BlockingIOError:
+                    self._wait(select.POLLOUT)
         except OSError as error:
             raise DeskGone("The desk's screen is gone.") from error
+
+    def _wait(self, what: int) -> None:
+        """Wait where the socket does not: event loops on libuv make every descriptor that they watch one that does not block."""
+        poll = select.poll()
+        poll.register(self._socket, what)
+        if not poll.poll(REPLY_BOUND * 1000):
+            raise DeskGone("The desk's screen does not answer.")
 
     def _take(self, length: int) -> bytes:
         while len(self._incoming) < length:
             try:
                 data = self._socket.recv(max(1 << 16, min(length, 1 << 22)))
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+                continue
             except OSError as error:
                 raise DeskGone("The desk's screen is gone.") from error
             if not data:
