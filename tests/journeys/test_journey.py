@@ -243,23 +243,31 @@ async def test_a_session_can_have_other_desks_than_the_settings_say_and_only_suc
     assert not (pretending.run_dir / ready["desk"]).exists()
 
 
-def test_desks_are_listed_and_those_without_an_owner_are_pruned(hotdesk: Served) -> None:
-    surroundings = environment(hotdesk.data, hotdesk.run_dir, "pretend")
+@pytest.mark.parametrize("desks", ["pretend", "local"])
+def test_desks_are_listed_and_those_without_an_owner_are_pruned(tmp_path: Path, desks: str) -> None:
+    with served(tmp_path / "data", desks, HOTDESK_REHEARSAL_PACE="10") as slow, slow.http as http:
 
-    def asked(*words: str) -> dict[str, list[dict[str, str]]]:
-        ran = subprocess.run(
-            [sys.executable, "-m", "hotdesk", "desks", *words, "--json"], env=surroundings, capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
-        found: dict[str, list[dict[str, str]]] = json.loads(ran.stdout)
-        return found
+        def asked(*words: str) -> dict[str, list[dict[str, str]]]:
+            command = [sys.executable, "-m", "hotdesk", "desks", *words, "--json"]
+            ran = subprocess.run(command, env=environment(slow.data, slow.run_dir, desks), capture_output=True, text=True, check=False)
+            assert ran.returncode == 0, ran.stderr
+            found: dict[str, list[dict[str, str]]] = json.loads(ran.stdout)
+            return found
 
-    with hotdesk.http as http:
-        http.post("/api/sessions", json={"prompt": GOAL, "agents": 1})
-        wait_until(lambda: asked("list")["desks"])
-        there = asked("list")["desks"]
+        session = http.post("/api/sessions", json={"prompt": GOAL, "agents": 1}).json()["id"]
+        wait_until(lambda: http.get(f"/api/sessions/{session}").json()["agents"].get("a1", {}).get("pid"))
+        agent = http.get(f"/api/sessions/{session}").json()["agents"]["a1"]
+        there = [{"provider": desks, "desk": agent["desk"]}]
+        assert asked("list") == {"desks": there}
         assert asked("prune") == {"ended": []}
-        assert [desk for desk in there if desk not in asked("list")["desks"]] == []
+        assert asked("list") == {"desks": there}
+        os.kill(slow.process.pid, signal.SIGSTOP)  # or it would end the desk itself
+        try:
+            os.kill(agent["pid"], signal.SIGKILL)
+            wait_until(lambda: asked("prune") == {"ended": there})
+            assert asked("list") == {"desks": []}
+        finally:
+            os.kill(slow.process.pid, signal.SIGCONT)
 
 
 async def test_a_hostile_prompt_is_data_all_the_way(pretending: Served) -> None:

@@ -20,8 +20,9 @@ import pytest
 from hotdesk.desks.base import DeskOptions
 from hotdesk.desks.local import LocalDesks, network
 from hotdesk.desks.local.place import Place
+from hotdesk.desks.pretend import PretendDesks
 from hotdesk.desks.processes import Process, processes_with_mount
-from hotdesk.errors import DeskGone
+from hotdesk.errors import DeskGone, DeskUnavailable
 from tests.desks.local.conftest import NO_INTERNET, WAIT, as_root, eventually
 
 OWNER = """
@@ -121,6 +122,16 @@ async def test_a_desk_whose_owner_died_is_swept_and_others_are_left(owner: subpr
         assert await desks.list() == ["d1", "d2"]
         assert await desks.sweep() == ["d1"]
         assert await desks.list() == ["d2"]
+
+
+async def test_the_folders_of_other_providers_are_left_alone(run_dir: Path) -> None:
+    desks, pretend = LocalDesks(run_dir), PretendDesks(run_dir)
+    async with pretend.open("p1", NO_INTERNET), desks.open("d1", NO_INTERNET):
+        assert (await desks.list(), await desks.sweep(), await desks.destroy("p1")) == (["d1"], [], False)
+        assert (await pretend.list(), await pretend.sweep(), await pretend.destroy("d1")) == (["p1"], [], False)
+        with pytest.raises(DeskUnavailable):
+            await desks.open("p1", NO_INTERNET).__aenter__()
+        assert (await desks.list(), await pretend.list()) == (["d1"], ["p1"])
 
 
 async def test_another_process_can_list_view_and_destroy(owner: subprocess.Popen[str], run_dir: Path) -> None:

@@ -24,6 +24,9 @@ from hotdesk.errors import DeskUnavailable, MissingRequirement
 END_BOUND = 5.0
 """Seconds to wait for killed processes to be gone: the kernel needs milliseconds, or never returns."""
 
+PROVIDER = "local"
+"""Said in `owner.json`: desks of other providers may have their folders beside these."""
+
 _DESK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -55,7 +58,7 @@ class Place:
 
     def save(self) -> None:
         """Write `owner.json` in one step."""
-        data = {"mark": self.mark, "owner": self.owner, "uid": self.uid, "processes": self.processes}
+        data = {"provider": PROVIDER, "mark": self.mark, "owner": self.owner, "uid": self.uid, "processes": self.processes}
         unfinished = self.folder / "owner.json.part"
         unfinished.write_text(json.dumps(data))
         unfinished.chmod(0o600)
@@ -139,13 +142,13 @@ class RunDir:
     def ids(self) -> list[str]:
         """The desks that have a folder, in order; those whose opening was cut off too."""
         with contextlib.suppress(OSError):
-            return sorted(path.name for path in self.path.iterdir() if _DESK_ID.fullmatch(path.name) and path.is_dir())
+            return sorted(path.name for path in self.path.iterdir() if _DESK_ID.fullmatch(path.name) and _is_desk(path))
         return []
 
     def end(self, desk_id: str) -> bool:
         """Kill whatever belongs to the desk and remove its folder. True if there was something. Blocks for a few milliseconds."""
         folder = self._folder(desk_id)
-        if folder is None or not folder.is_dir():
+        if folder is None or not _is_desk(folder):
             return False
         if place := Place.load(folder):
             end_processes(place)
@@ -162,6 +165,15 @@ class RunDir:
 
     def _folder(self, desk_id: str) -> Path | None:
         return self.path / desk_id if _DESK_ID.fullmatch(desk_id) else None
+
+
+def _is_desk(folder: Path) -> bool:
+    """Whether it is a local desk's folder, or what is left of one."""
+    try:
+        said = json.loads((folder / "owner.json").read_text())
+        return bool(said["provider"] == PROVIDER)
+    except (OSError, ValueError, TypeError, KeyError):
+        return folder.is_dir()
 
 
 def end_processes(place: Place) -> None:
