@@ -13,7 +13,7 @@ from PIL import ImageChops, ImageStat
 from hotdesk.desks.base import Desk, LeftClick, Move, Press, Write
 from hotdesk.desks.local import LocalDesks
 from hotdesk.desks.local.desk import LocalDesk
-from hotdesk.desks.picture import picture
+from hotdesk.desks.picture import Camera
 from hotdesk.desks.x11.display import RequestFailedError
 from hotdesk.desks.x11.screen import Screen
 from tests.desks.local.conftest import NO_INTERNET, WAIT
@@ -32,7 +32,7 @@ async def test_shared_memory_is_used_and_gives_what_the_connection_gives(desk: L
     without = Screen(desk._display, shared=False)
     assert not without.shared
     with anyio.fail_after(WAIT):
-        while picture(without.pixels(), desk.size, without.pointer()) != await desk.screenshot():  # noqa: ASYNC110 (the panel may still be drawing)
+        while Camera(desk.size).picture(without.pixels(), without.pointer()) != await desk.screenshot():  # noqa: ASYNC110 (the panel may still be drawing)
             await anyio.sleep(0.01)
 
 

@@ -20,7 +20,7 @@ from hotdesk.desks.base import Action, Desk, FileEntry, Image, Point, Ran, Settl
 from hotdesk.desks.e2b.frames import Difference, Received
 from hotdesk.desks.e2b.line import Answer, Line, understood
 from hotdesk.desks.e2b.service import Trouble, as_desk_error, calling
-from hotdesk.desks.picture import picture
+from hotdesk.desks.picture import Camera
 from hotdesk.desks.x11 import hands
 from hotdesk.desks.x11.screen import Pointer
 from hotdesk.errors import DeskError, DeskGone, DeskRefused
@@ -53,6 +53,7 @@ class E2BDesk(Desk):
         self._sandbox = sandbox
         self._line = line
         self._frames = Received(*size)
+        self._camera = Camera(size)
         self._pointer = Pointer(0, 0, 0, 0, b"")
         self._seen_at = 0.0
 
@@ -63,7 +64,7 @@ class E2BDesk(Desk):
             self._see(await self._ask("frame", ANSWER_BOUND, seen=self._frames.number))
         else:
             await anyio.lowlevel.checkpoint()
-        return picture(self._frames.pixels, self.size, self._pointer)
+        return self._camera.picture(self._frames.pixels, self._pointer)
 
     def _see(self, answer: Answer) -> None:
         with understood():

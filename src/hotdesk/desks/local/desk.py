@@ -17,7 +17,7 @@ from hotdesk.desks.asking import ask
 from hotdesk.desks.base import Action, Desk, FileEntry, Image, Point, Ran, Settled, Size
 from hotdesk.desks.local.applications import APPLICATIONS
 from hotdesk.desks.local.sandbox import REQUEST_SOCKET, Sandbox
-from hotdesk.desks.picture import picture
+from hotdesk.desks.picture import Camera
 from hotdesk.desks.x11.display import Display
 from hotdesk.desks.x11.hands import Hands
 from hotdesk.desks.x11.screen import Screen
@@ -37,6 +37,7 @@ class LocalDesk(Desk):
         self._running = running
         self._display = display
         self._screen = screen
+        self._camera = Camera(self.size)
         self._hands = hands
         self._settling = settling
         self._closed = False
@@ -58,7 +59,7 @@ class LocalDesk(Desk):
     async def screenshot(self) -> Image:
         await anyio.lowlevel.checkpoint()
         self._check_open()
-        return picture(self._screen.pixels(), self.size, self._screen.pointer())
+        return self._camera.picture(self._screen.pixels(), self._screen.pointer())
 
     async def cursor(self) -> Point:
         await anyio.lowlevel.checkpoint()
