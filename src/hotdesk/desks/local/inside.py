@@ -5,6 +5,10 @@ start the session bus when somebody first needs it, and, with an allow-list, to 
 holds one connection to the worker (`/run/host/hello.sock`) and ends the whole desk when that is hung up, so a desk never outlives its
 worker.
 
+A desk that nobody asks anything has no Python in it: after a while this process becomes a shell that waits for a line of the worker, and
+is 8 MiB smaller; when one comes it becomes this again, which takes 30 ms. The worker sends one before each errand, and when a program first
+connects to the session bus, for which it is given that socket to watch.
+
 Run by Debian's own `/usr/bin/python3 -I -S`, so standard library only, and of Hotdesk only the errands.
 """
 
@@ -26,38 +30,94 @@ SOCKET = "/run/desk/inside.sock"
 BUS = "/run/user/1000/bus"
 PROXY = "/run/host/net.sock"
 PROXY_PORT = 3128
+FRESH, AWAKE = 1.0, 30.0
+"""Seconds without an errand until this sleeps: on a desk just opened, and after an errand."""
 
 
-def main() -> None:
+def run() -> None:
+    """Serve until the worker is gone, and end the desk. After a sleep the sockets are on the descriptors that the arguments say."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel; whoever needs a status forks first
+        if sys.argv[1:]:
+            hello, requests, bus = map(_inherited, sys.argv[1:])
+            if hello and requests:
+                _serve(hello, requests, bus, AWAKE)
+        else:
+            _begin()
+    except (OSError, KeyboardInterrupt) as problem:
+        print(f"inside: {problem}", file=sys.stderr)
+    os.kill(-1, signal.SIGKILL)
+
+
+def _begin() -> None:
     hello = socket.socket(socket.AF_UNIX)
     hello.connect(HELLO)
-    hello.sendall(b"hello\n")
     requests = errands.listen(SOCKET)
     bus = errands.listen(BUS)
+    socket.send_fds(hello, [b"hello\n"], [bus.fileno()])
     if os.environ.get("HOTDESK_PROXY"):
         _carry_proxy()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel; whoever needs a status forks first
+    _serve(hello, requests, bus)
+
+
+def _serve(hello: socket.socket, requests: socket.socket, bus: socket.socket | None, stay: float | None = None) -> None:
+    """Serve what comes. Sleep `stay` seconds after the last of it, if that is said: not before the screen is up."""
     waiting = select.poll()
-    for readable in (0, hello.fileno(), requests.fileno(), bus.fileno()):
-        waiting.register(readable, select.POLLIN)
+    for each in (hello, requests, bus):
+        if each:
+            waiting.register(each.fileno(), select.POLLIN)
+    if stay is None:
+        waiting.register(0, select.POLLIN)
     while True:
-        for fd, _ in waiting.poll():
-            if fd == 0:  # the X server wrote its display number: it answers
+        ready = waiting.poll(stay and stay * 1000)
+        if not ready:
+            _sleep(hello, requests, bus)
+        for fd, _ in ready:
+            if fd == hello.fileno():
+                if not hello.recv(64):  # the worker is gone
+                    return
+            elif fd == requests.fileno():
+                errands.accept(requests, (hello,))
+                stay = AWAKE
+            elif bus and fd == bus.fileno():
+                waiting.unregister(fd)
+                _start_bus(bus)
+                bus = None
+            else:  # the X server wrote its display number: it answers
                 waiting.unregister(0)
                 while os.read(0, 64)[-1:] not in (b"\n", b""):  # it writes the newline by itself, and dies if nobody reads it
                     pass
                 hello.sendall(b"display\n")
-                with open(os.devnull, "rb") as nothing:
-                    os.dup2(nothing.fileno(), 0)
+                _to_nowhere(0)
+                os.environ["MALLOC_ARENA_MAX"] = "1"  # a thread of their own reads the fonts' settings, in half a megabyte that stays
                 errands.spawn(["openbox", "--sm-disable", "--startup", "tint2"])
-            elif fd == bus.fileno():
-                waiting.unregister(fd)
-                _start_bus(bus)
-            elif fd == requests.fileno():
-                errands.accept(requests, (hello,))
-            elif not hello.recv(64):  # the worker is gone
-                os.kill(-1, signal.SIGKILL)
-                return
+                del os.environ["MALLOC_ARENA_MAX"]
+                stay = FRESH
+
+
+def _sleep(hello: socket.socket, requests: socket.socket, bus: socket.socket | None) -> None:
+    """Become the shell that waits. It reads the worker's line from its standard input."""
+    os.dup2(hello.fileno(), 0)
+    for each in (hello, requests, bus):
+        if each:
+            each.set_inheritable(True)
+    fds = [str(each.fileno()) if each else "" for each in (hello, requests, bus)]
+    again = 'read -r line && exec "$@" </dev/null; kill -KILL -1'
+    os.execv("/bin/sh", ["sh", "-c", again, "inside", *sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1], *fds])
+
+
+def _inherited(fd: str) -> socket.socket | None:
+    """A socket that outlived the sleep, ours alone again; none if it was none then."""
+    if not fd:
+        return None
+    inherited = socket.socket(fileno=int(fd))
+    inherited.set_inheritable(False)
+    return inherited
+
+
+def _to_nowhere(fd: int) -> None:
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), fd)
 
 
 def _start_bus(listening: socket.socket) -> None:
@@ -121,11 +181,3 @@ def _carry_proxy() -> None:
                         drop(fd)
                 except OSError:
                     drop(fd)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (OSError, KeyboardInterrupt) as problem:
-        print(f"inside: {problem}", file=sys.stderr)
-    os.kill(-1, signal.SIGKILL)

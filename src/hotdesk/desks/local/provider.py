@@ -140,7 +140,8 @@ async def _furnish(desk_id: str, running: Sandbox, options: DeskOptions, tasks: 
     background = wallpaper(options.size)
     try:
         with anyio.fail_after(READY_BOUND):
-            await _display_up(running)
+            bus = await _display_up(running)
+            tasks.start_soon(_wake_for, bus, running)
             display = Display(running.connect(DISPLAY_SOCKET), cookie(running.place))
             managed = anyio.Event()
             display.handlers[PROPERTY_NOTIFY] = lambda _: managed.set()
@@ -166,15 +167,28 @@ async def _furnish(desk_id: str, running: Sandbox, options: DeskOptions, tasks: 
     return LocalDesk(desk_id, running, display, screen, hands, settling)
 
 
-async def _display_up(running: Sandbox) -> None:
-    """Until the helper has said that the X server answers."""
-    said = b""
-    while b"display" not in said:
-        await anyio.wait_readable(running.hello)
-        more = running.hello.recv(64)
-        if not more:
-            raise DeskGone("The desk ended while it was coming up.")
-        said += more
+async def _display_up(running: Sandbox) -> socket.socket:
+    """Wait until the helper has said that the X server answers; the socket of the session bus, which it has sent along."""
+    said, given = b"", list[int]()
+    try:
+        while b"display" not in said:
+            await anyio.wait_readable(running.hello)
+            more, fds, *_ = socket.recv_fds(running.hello, 64, 1)
+            given += fds
+            if not more:
+                raise DeskGone("The desk ended while it was coming up.")
+            said += more
+        return socket.socket(fileno=given.pop(0))
+    finally:
+        for fd in given:
+            os.close(fd)
+
+
+async def _wake_for(bus: socket.socket, running: Sandbox) -> None:
+    """Wake the helper when a program first connects to the session bus: it starts the daemon."""
+    with bus:
+        await anyio.wait_readable(bus)
+        running.wake()
 
 
 async def _pump(display: Display, running: Sandbox) -> None:

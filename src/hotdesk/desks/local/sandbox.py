@@ -10,6 +10,8 @@ What a process of the desk sees: Debian's `/usr` (without `/usr/local`), the few
 
 from __future__ import annotations
 
+import functools
+import marshal
 import os
 import socket
 import stat
@@ -19,6 +21,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import anyio
@@ -41,6 +44,7 @@ RFB_SOCKET = "/run/desk/rfb.sock"
 REQUEST_SOCKET = "/run/desk/inside.sock"
 
 _MIB = 1 << 20
+_HELPER = "etc/hotdesk/inside"
 _PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 _HOST_ETC = (
     *("alternatives", "ca-certificates.conf", "debian_version", "fonts", "gai.conf", "gtk-2.0", "host.conf", "inputrc", "ld.so.cache"),
@@ -48,7 +52,9 @@ _HOST_ETC = (
     *("protocols", "python3", "python3.11", "python3.12", "python3.13", "services", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone"),
     *("X11/app-defaults", "dbus-1", "pki"),
 )
+# GnuTLS would make itself ready in a megabyte that nobody uses: RFB goes through a socket of the desk's own.
 _XVNC = (
+    "GNUTLS_NO_IMPLICIT_INIT=1 "
     "Xvnc :0 -geometry {width}x{height} -depth 24 -dpi 96 -desktop desk -auth /run/host/xauth -nolisten tcp -nolisten local"
     " -extension GLX -noreset -br -s 0 -dpms -rfbport -1 -rfbunixpath {rfb} -rfbunixmode 0600 -SecurityTypes None -AlwaysShared"
     " -AcceptSetDesktopSize=0 -UseBlacklist=0 -MaxCutText 16777216 -displayfd 1"
@@ -75,7 +81,14 @@ class Sandbox:
         return f"/proc/{self.helper.pid}/root/proc"
 
     def connect(self, path: str) -> socket.socket:
+        if path == REQUEST_SOCKET:
+            self.wake()
         return connect_inside(self.helper, path)
+
+    def wake(self) -> None:
+        """See to it that the helper inside does not sleep, or soon no more."""
+        with suppress(OSError):
+            self.hello.send(b"wake\n")
 
     def last_words(self) -> str:
         """The end of what the desk's processes printed, for an error."""
@@ -251,10 +264,11 @@ def _command(place: Place, options: DeskOptions, files: Mapping[str, bytes], env
 
 def _init(options: DeskOptions) -> str:
     """The first command inside: limits, the X server, and the helper, which reads from it when it is ready."""
+    start = f'import sys; sys.path.append("/{_HELPER}"); import inside; inside.run()'
     xvnc = _XVNC.format(width=options.size.width, height=options.size.height, rfb=RFB_SOCKET)
     return (
         f"ulimit -c 0; ulimit -n 8192; ulimit -p {options.processes}; "
-        f"{xvnc} 2>/run/desk/xvnc.log </dev/null | exec /usr/bin/python3 -I -S /etc/hotdesk/inside"
+        f"{xvnc} 2>/run/desk/xvnc.log </dev/null | exec /usr/bin/python3 -I -S -c '{start}'"
     )
 
 
@@ -331,15 +345,21 @@ def _identity() -> dict[str, bytes]:
     }
 
 
+@functools.cache
 def _helper() -> dict[str, bytes]:
-    """The helper inside as a folder that Python runs, with what it uses of ours."""
+    """The helper inside as a folder that Python imports from, with what it uses of ours.
+
+    Each module is there compiled, too, for Python as it is here: one of the same version in the desk need not compile it, which would take
+    8 ms and a megabyte for as long as the desk lives; any other compiles the source.
+    """
     here = Path(__file__).parent
-    return {
-        "__main__.py": (here / "inside.py").read_bytes(),
-        "hotdesk/desks/errands.py": (here.parent / "errands.py").read_bytes(),
-        "hotdesk/__init__.py": b"",
-        "hotdesk/desks/__init__.py": b"",
-    }
+    files = {"hotdesk/__init__.py": b"", "hotdesk/desks/__init__.py": b""}
+    for path, source in (("inside.py", here / "inside.py"), ("hotdesk/desks/errands.py", here.parent / "errands.py")):
+        files[path] = source.read_bytes()
+        code = compile(files[path], f"/{_HELPER}/{path}", "exec", optimize=2, dont_inherit=True)
+        as_it_is = struct.pack("<I8x", 1)  # not to be compared with the source
+        files[cache_from_source(path, optimization="")] = MAGIC_NUMBER + as_it_is + marshal.dumps(code)
+    return files
 
 
 def _authority(secret: bytes) -> bytes:

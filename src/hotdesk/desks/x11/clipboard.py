@@ -5,7 +5,8 @@ image, which we serve from then on, or nothing if nothing was there. The primary
 because editors deselect their text when they lose it.
 
 A program that has got the text may ask for it again for a while (Chromium does, and drops the paste if the clipboard changed), so it is
-given back only once that program has left it alone, by `run` in the background; to every other program it is as it was at once.
+given back only once that program has left it alone, by `run` in the background; to every other program it is as it was at once. Whoever
+needs the clipboard earlier gets it as soon as the program has dealt with the paste (`Lent.used`).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Lent:
     """When somebody last asked for anything."""
     client: int = 0
     """Who got it."""
+    used: bool = False
+    """Whether it has dealt with it: it was seen at rest after it last asked."""
     before: dict[int, bytes] = field(default_factory=dict)
     """What the clipboard holds otherwise."""
     selections: tuple[int, ...] = ()
@@ -101,14 +104,22 @@ class Clipboard:
         with suppress(DeskGone, OSError, ValueError):
             while True:
                 await self._due.wait()
-                await self.given_back()
+                if lent := self._returning:
+                    await self._after(lent)
 
     async def given_back(self) -> None:
         """Wait until the clipboard is everybody's again."""
-        while (lent := self._returning) is not None:
-            await lent.left_alone()
-            if self._returning is lent:
+        while lent := self._returning:
+            if lent.used:
                 self._give_back(lent)
+            else:
+                await self._after(lent)
+
+    async def _after(self, lent: Lent) -> None:
+        """Give back what has been left alone, unless somebody else did."""
+        await lent.left_alone()
+        if self._returning is lent:
+            self._give_back(lent)
 
     def _give_back(self, lent: Lent) -> None:
         self._lent = self._returning = None

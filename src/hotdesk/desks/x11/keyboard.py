@@ -28,7 +28,8 @@ RECYCLE = 0.5
 PASTE_BOUND, PASTE_CAP, IDLE = 0.7, 10.0, 0.1
 """Seconds for the program with the focus to fetch what is pasted: one that takes no text never does; one that is busy gets up to the cap,
 and is no longer busy when it is idle for so long."""
-
+AT_REST = 0.02
+"""Seconds without a request, at the end of the wait for a program's answer, after which it has all that it wants of a paste."""
 COMPLETION = 0.3
 """Seconds after a character that a dialog takes to complete it: GTK's file dialogs lose a Return that comes in less than 0.2."""
 
@@ -191,7 +192,10 @@ class Keyboard:
                     await self._answered()
                     if time.monotonic() - asked < IDLE:
                         return
-                await self._answered()
+                while not lent.used:
+                    await self._answered()
+                    self._display.pump()
+                    lent.used = time.monotonic() - lent.last > AT_REST
 
     def _caps_lock(self) -> bool:
         reply = self._display.ask(struct.pack("<BxHI", 38, 0, self._display.root))

@@ -108,6 +108,9 @@ class Screen:
         for name in ("_XROOTPMAP_ID", "ESETROOT_PMAP_ID"):
             display.set_property(display.root, display.atom(name), PIXMAP, 32, struct.pack("<I", pixmap))
         display.sync()
+        if self._memory is not None:
+            with suppress(OSError):
+                self._memory.madvise(mmap.MADV_REMOVE)  # a desk that is kept ready takes no memory for pictures until the first of them
 
     def pixels(self) -> mmap.mmap | bytes:
         """Blue, green, red and an idle byte for each pixel, row by row; the same memory each time where it is shared."""
