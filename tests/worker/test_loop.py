@@ -192,6 +192,44 @@ async def test_a_brain_that_fails_fails_the_attempt_and_the_agent_lives_on(tmp_p
         await s.until(lambda b: b.tasks["t1"].status == "completed")
 
 
+async def test_a_task_that_is_given_again_at_once_is_begun_again(tmp_path: Path) -> None:
+    """The worker may learn of its failure and of the next attempt in one."""
+
+    async def broken(_: Sequence[Entry]) -> Decision:
+        append = s.log.append
+
+        async def with_the_next(*events: ev.Event) -> Any:
+            again = [ev.TaskAssigned(agent="a1", task="t1", attempt=2)] if any(isinstance(e, ev.TaskFailed) for e in events) else []
+            return await append(*events, *again)
+
+        patch.setattr(s.log, "append", with_the_next)
+        raise BrainError("The model refused.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        async with stage(tmp_path, Scripted(broken, DONE)) as s:
+            await s.assign()
+            board = await s.until(lambda b: b.tasks["t1"].status == "completed")
+            assert board.tasks["t1"].attempt == 2
+
+
+async def test_a_task_taken_and_given_back_at_once_is_begun_anew(tmp_path: Path) -> None:
+    deciding = anyio.Event()
+
+    async def slow(_: Sequence[Entry]) -> Decision:
+        deciding.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with stage(tmp_path, Scripted(slow, DONE)) as s:
+        await s.assign()
+        await deciding.wait()
+        await s.log.append(
+            ev.TaskFailed(agent="a1", task="t1", attempt=1, reason="It took too long."), ev.TaskAssigned(agent="a1", task="t1", attempt=2)
+        )
+        board = await s.until(lambda b: b.tasks["t1"].status == "completed")
+        assert board.tasks["t1"].attempt == 2
+
+
 async def test_a_paused_agent_does_nothing_until_it_is_resumed(tmp_path: Path) -> None:
     deciding, go_on = anyio.Event(), anyio.Event()
 

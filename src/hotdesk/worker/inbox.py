@@ -90,6 +90,10 @@ class Inbox:
         await self.until(lambda: self.over or self.me.task)
         return None if self.over or self.me.task is None else self.board.tasks[self.me.task]
 
+    def has(self, task: TaskState) -> bool:
+        """Whether this very attempt at `task` is the agent's. It may be given the same task again before it has heard that it lost it."""
+        return self.me.task == task.id and self.board.tasks[task.id].attempt == task.attempt
+
     async def gate(self) -> None:
         """Wait while the agent is paused or its desk taken over. Raises `Closed` when its work is over."""
         await self.until(lambda: self.over or not (self.me.paused or self.me.taken_by))

@@ -255,13 +255,13 @@ class _Seat:
             await self._log.append(ev.TaskCompleted.model_validate({**where, "result": result, "artifacts": made.artifacts}))
         else:
             await self._log.append(ev.TaskFailed.model_validate({**where, "reason": decision.failed or self._inbox.over}))
-        await self._inbox.until(lambda: self._inbox.me.task != task.id or self._inbox.over)
+        await self._inbox.until(lambda: not self._inbox.has(task) or self._inbox.over)
 
     async def _while_it_is_mine(self, task: TaskState) -> Decision:
         """Run the loop, but no longer than the session goes on and the task is this agent's. An empty failure says that it ended so."""
 
         async def watch() -> None:
-            await self._inbox.until(lambda: self._inbox.over or self._inbox.me.task != task.id)
+            await self._inbox.until(lambda: self._inbox.over or not self._inbox.has(task))
             tasks.cancel_scope.cancel()
 
         decision = Decision(failed="")

@@ -88,7 +88,7 @@ async def test_the_desks_user_is_nobody_of_the_host_and_has_no_capability(desk: 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has one user for all desks")
 async def test_as_root_each_desk_has_a_user_of_its_own(desks: LocalDesks, desk: Desk, run_dir: Path) -> None:
-    async with desks.open("d2", NO_INTERNET) as other:
+    async with desks.open("another-desk", NO_INTERNET) as other:
         users = {path.stat().st_uid for each in (desk, other) for path in run_dir.glob(f"{each.id}/h*")}
         assert len(users) == 2
         assert 0 not in users
@@ -123,12 +123,12 @@ async def test_the_screen_listens_on_no_network_and_no_abstract_socket(desk: Des
 
 
 async def test_other_desks_are_not_seen(desks: LocalDesks, desk: Desk) -> None:
-    async with desks.open("d2", NO_INTERNET) as other:
+    async with desks.open("another-desk", NO_INTERNET) as other:
         await other.write_file("private.txt", b"x")
         await other.run("touch /tmp/private /dev/shm/private; sleep 50 &")
         assert await shell(desk, "find / -name 'private*' -not -path '/proc/*' -not -path '/usr/*' -not -path '/etc/*' 2>/dev/null") == ""
         assert "sleep" not in await shell(desk, "cat /proc/[0-9]*/comm")
-        assert "d2" not in await shell(desk, "cat /proc/self/mountinfo")
+        assert "another-desk" not in await shell(desk, "cat /proc/self/mountinfo")
 
 
 async def test_kernel_interfaces_no_desktop_needs_are_closed(desk: Desk) -> None:
