@@ -185,12 +185,13 @@ async def run(quick: bool) -> list[Row]:
     rows: list[Row] = []
     for where, desks in kinds.items():
         for who, name in (("dedalus-labs", DEDALUS), ("anthropic", CLAUDE)):
-            rows += _rows(f"{who}, {where}", await measured(name, desks, turns, warm_up))
+            goal = GOAL if desks is LocalDesks or LocalDesks not in kinds.values() else None  # a pretend desk draws its own screen first
+            rows += _rows(f"{who}, {where}", await measured(name, desks, turns, warm_up), goal)
     return rows
 
 
-def _rows(which: str, turns: Sequence[dict[str, float]]) -> list[Row]:
+def _rows(which: str, turns: Sequence[dict[str, float]], goal: float | None) -> list[Row]:
     whole = [turn["whole"] for turn in turns]
-    made = [Row(f"{which}: median of {len(turns)} turns", median(whole), "ms", at_most=GOAL)]
+    made = [Row(f"{which}: median of {len(turns)} turns", median(whole), "ms", at_most=goal)]
     made.append(Row(f"{which}: 95th percentile", quantiles(whole, n=20)[-1], "ms"))
     return made + [Row(f"{which} · {part}: {meaning}", median(turn[part] for turn in turns), "ms") for part, meaning in PARTS.items()]

@@ -11,6 +11,8 @@ const config: NextConfig = {
   trailingSlash: true,
   reactStrictMode: true,
   images: { unoptimized: true },
+  // A stylesheet of its own would hold up the scripts: browsers load those one by one until there is nothing left that blocks the layout.
+  experimental: { inlineCss: true },
   ...(developing
     ? {
         skipTrailingSlashRedirect: true,

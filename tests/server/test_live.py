@@ -113,6 +113,19 @@ async def test_a_tab_that_comes_back_gets_only_what_it_missed(world: World) -> N
         assert [event["seq"] for event in answer["events"]] == [6, 7, 8]
 
 
+async def test_what_is_told_on_joining_is_what_the_log_says_wherever_a_tab_begins(world: World) -> None:
+    said = [ev.AgentReasoning(agent="a1", step=1, text=text) for text in ('"\\\x1e\n', "Zürich 東京 🙂", "\u2028</script>", "") * 300]
+    await world.session(*said)
+    everything = [event.model_dump(mode="json") for event in await world.events("s1")]
+    async with tab(world) as one, tab(world, ["polling"]) as two:
+        await one.join("s1", after=len(everything))  # from here on the session is followed
+        await world.append("s1", *said[:4])
+        await one.has(len(everything) + 4)
+        everything = [event.model_dump(mode="json") for event in await world.events("s1")]
+        for after in (0, 1, 499, 500, 1200, 1201, 1203, 1205):
+            assert await two.join("s1", after=after) == {"events": everything[after:], "last": 1205}
+
+
 async def test_a_tab_that_left_gets_nothing_more_and_the_other_does(world: World) -> None:
     await world.session()
     async with tab(world) as one, tab(world) as two:

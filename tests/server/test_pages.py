@@ -7,9 +7,11 @@ import hashlib
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from hotdesk.logs.memory import MemoryLogs
+from hotdesk.server.boards import Boards
 
 from .conftest import World, serving
 
@@ -62,6 +64,28 @@ async def test_an_address_without_its_slash_leads_to_the_one_with_it(paged: Worl
     assert (got.status_code, got.headers["location"]) == (308, "/session/abc/?tab=1")
     got = await paged.web.get("//evil.example/session/..%2f")
     assert not got.headers.get("location", "").startswith("//")
+
+
+async def test_a_session_whose_page_was_asked_for_is_folded_before_the_page_asks_for_it(
+    paged: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected: list[str] = []
+    both = anyio.Event()
+    expect = Boards.expect
+
+    async def noted(boards: Boards, session: str) -> None:
+        await expect(boards, session)
+        expected.append(session)
+        if len(expected) == 2:
+            both.set()
+
+    monkeypatch.setattr(Boards, "expect", noted)
+    await paged.session(name="s1")
+    for path in ("/", "/session/", "/session/s1/index.txt", "/session/s1/", "/session/none/"):
+        await paged.web.get(path)
+    with anyio.fail_after(5):
+        await both.wait()
+    assert set(expected) == {"s1", "none"}
 
 
 async def test_exactly_the_inline_scripts_of_a_page_may_run(paged: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,17 +11,19 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.abc import SocketStream
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hotdesk import events as ev
 from hotdesk.logs.sqlite import SqliteLogs
-from hotdesk.server.screens import BAD_RFB, DESK_HUNG_UP, NOT_OPEN, UNKNOWN
+from hotdesk.server.screens import BAD_RFB, DESK_HUNG_UP, FAILED, NOT_OPEN, UNKNOWN
 
 from .conftest import Screen, World, ready, serving
 from .test_rfb import SHAKEN, cut, key, pointer
 
 A1 = "/api/sessions/s1/agents/a1"
+GREETING = b"RFB 003.008\n"
 UPDATE = b"\3" + bytes(9)
 
 
@@ -186,6 +190,126 @@ async def test_an_address_that_is_no_screen_is_refused(world: World) -> None:
         with pytest.raises(InvalidStatus):
             async with viewer(world, path=path):
                 pass
+
+
+@pytest.fixture
+def sockets(world: World, monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """From here on desks are sockets, as local ones are; their ends of them, in the order of the viewers."""
+    ends: list[socket.socket] = []
+
+    @asynccontextmanager
+    async def view(_: str) -> AsyncGenerator[SocketStream]:
+        ours, theirs = socket.socketpair()
+        for each in (ours, theirs):
+            each.setblocking(False)
+        ends.append(theirs)
+        async with await SocketStream.from_socket(ours) as stream:
+            yield stream
+
+    monkeypatch.setattr(world.desks, "view", view)
+    return ends
+
+
+@asynccontextmanager
+async def seen(world: World, sockets: list[socket.socket]) -> AsyncGenerator[tuple[ClientConnection, SocketStream]]:
+    """A viewer before the desk's greeting, and the desk's end."""
+    count = len(sockets)
+    async with viewer(world) as websocket:
+        with anyio.fail_after(5):
+            while len(sockets) == count:
+                await anyio.lowlevel.checkpoint()
+        async with await SocketStream.from_socket(sockets[-1]) as desk:
+            yield websocket, desk
+
+
+async def exactly(websocket: ClientConnection, length: int, pause: float = 0.0) -> bytes:
+    got = bytearray()
+    with anyio.fail_after(20):
+        while len(got) < length:
+            said = await websocket.recv()
+            assert isinstance(said, bytes)
+            got += said
+            await anyio.sleep(pause)
+    return bytes(got)
+
+
+async def test_screens_that_share_a_buffer_do_not_mix_however_quick_their_viewers_are(world: World, sockets: list[socket.socket]) -> None:
+    await world.session(*ready())
+    chance = random.Random(3)  # noqa: S311
+
+    async def watch(number: int) -> None:
+        picture = chance.randbytes(5_000_000 + number)
+        async with seen(world, sockets) as (websocket, desk), anyio.create_task_group() as tasks:
+            for part in (GREETING[:5], GREETING[5:]):
+                await desk.send(part)
+            assert await exactly(websocket, 12) == GREETING
+            await websocket.send(SHAKEN)
+            assert await desk.receive() == SHAKEN
+
+            async def show() -> None:
+                at = 0
+                while at < len(picture):
+                    size = chance.choice((1, 100, 125, 126, 5_000, 65_535, 65_536, 400_000, 1_000_000))
+                    await desk.send(picture[at : at + size])
+                    at += size
+
+            tasks.start_soon(show)
+            assert await exactly(websocket, len(picture), 0.01 * (number % 3)) == picture
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(6):
+            tasks.start_soon(watch, number)
+            while len(sockets) <= number:  # each has its own end
+                await anyio.lowlevel.checkpoint()
+
+
+async def test_no_more_is_read_from_a_desk_than_its_viewer_takes(world: World, sockets: list[socket.socket]) -> None:
+    await world.session(*ready())
+    async with seen(world, sockets) as (websocket, desk):
+        await desk.send(GREETING)
+        assert await exactly(websocket, 12) == GREETING
+        block, said = bytes(1 << 20), 0
+        with anyio.move_on_after(20) as bound:
+            while said < 64:
+                with anyio.move_on_after(1) as slow:
+                    await desk.send(block)
+                    said += 1
+                if slow.cancelled_caught:  # nobody reads: what the system keeps on the way is full
+                    break
+        assert not bound.cancelled_caught
+        assert said < 40
+        assert await exactly(websocket, said << 20) == bytes(said << 20)
+
+
+async def test_what_a_viewer_says_before_the_greeting_waits_for_it(world: World, sockets: list[socket.socket]) -> None:
+    await world.session(*ready())
+    async with seen(world, sockets) as (websocket, desk):
+        await websocket.send(SHAKEN)
+        with anyio.move_on_after(0.05):
+            assert await desk.receive() == b"never"
+        await desk.send(GREETING)
+        assert await exactly(websocket, 12) == GREETING
+        assert await desk.receive() == SHAKEN
+
+
+async def test_either_end_of_a_socket_may_hang_up(world: World, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    await world.session(*ready())
+    async with seen(world, sockets) as (websocket, desk):
+        await desk.send(GREETING + bytes(70_000))
+        await desk.aclose()
+        assert await exactly(websocket, 70_012) == GREETING + bytes(70_000)
+        assert (await closed(websocket))[0] == DESK_HUNG_UP
+    for greeting in (b"", GREETING):  # before and after it
+        async with seen(world, sockets) as (websocket, desk):
+            if greeting:
+                await desk.send(greeting)
+                await exactly(websocket, 12)
+            await websocket.close()
+            with anyio.fail_after(5), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await desk.receive()
+    monkeypatch.setattr("hotdesk.server.screens.SILENT", 0.05)
+    async with seen(world, sockets) as (websocket, _):
+        assert await closed(websocket) == (FAILED, "The desk does not answer.")
 
 
 async def test_the_server_ends_while_screens_are_watched(tmp_path: Path) -> None:

@@ -61,6 +61,30 @@ async def test_exactly_full_slices_of_events_are_whole(world: World) -> None:
     assert (len(got["events"]), got["last"]) == (500, 500)
 
 
+async def test_events_come_up_to_the_one_that_is_asked_for(world: World) -> None:
+    session = await world.session(*(ev.AgentReasoning(agent="a1", step=1, text="") for _ in range(1299)))
+    for after, until, count in ((0, 1200, 1200), (0, 500, 500), (0, 499, 499), (700, 1201, 501), (7, 7, 0), (9, 2, 0), (1290, 9999, 10)):
+        got = (await world.web.get(f"/api/sessions/{session}/events", params={"after": after, "until": until})).json()
+        assert [event["seq"] for event in got["events"]] == list(range(after + 1, after + 1 + count))
+        assert got["last"] == after + count
+
+
+@pytest.mark.parametrize("count", [0, 1, 498, 499, 999, 1000, 1001, 2600])
+async def test_an_opening_is_a_whiteboard_of_the_past_and_every_event_since(world: World, count: int) -> None:
+    thinking = [ev.AgentThinking(agent="a1", step=step, says=f"Step {step}") for step in range(1, count + 1)]
+    session = await world.session(*ready(), *thinking)
+    for _ in range(3):
+        got = (await world.web.get(f"/api/sessions/{session}/opening")).json()
+        everything = await world.events(session)
+        board, since = Whiteboard.model_validate(got["board"]), [ev.event_from_object(event) for event in got["events"]]
+        assert board == fold_all(everything[: board.last])
+        assert board.last + len(since) == got["last"] == everything[-1].seq
+        assert fold_all(since, board) == fold_all(everything)
+        assert len(since) >= min(500, len(everything))
+        assert len(since) <= 1500
+        await world.append(session, *thinking[:700])
+
+
 async def test_cards_tell_sessions_under_way_and_complete_ones_newest_first(world: World) -> None:
     task = ev.TaskCreated(task="t1", title="T", instructions="Do")
     await world.session(task, name="s1")
@@ -101,6 +125,7 @@ async def test_a_session_can_be_stopped_until_it_is_complete(world: World) -> No
     [
         "/api/sessions/none",
         "/api/sessions/none/events",
+        "/api/sessions/none/opening",
         "/api/sessions/..%2f..",
         "/api/sessions/none/frames/x",
         "/api/sessions/none/artifacts.zip",

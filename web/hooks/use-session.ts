@@ -1,8 +1,9 @@
 "use client";
 
-import { createContext, useContext, useEffect, useState } from "react";
+import { createContext, useContext, useLayoutEffect, useState } from "react";
 import { useStore } from "zustand";
-import { follow } from "@/lib/session-link";
+import { openingOf } from "@/lib/opening";
+import { follow, openWire } from "@/lib/session-link";
 import { createSessionStore, type SessionState, type SessionStore } from "@/lib/session-store";
 
 export const SessionContext = createContext<SessionStore | null>(null);
@@ -17,10 +18,10 @@ export function useSession<T>(selector: (state: SessionState) => T): T {
 /** Follows a session for as long as the component is there. Null until it has begun. */
 export function useFollowedSession(session: string): SessionStore | null {
   const [store, setStore] = useState<SessionStore | null>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const next = createSessionStore(session);
     setStore(next);
-    return follow(session, next);
+    return follow(session, next, openWire(), openingOf(session));
   }, [session]);
   return store;
 }

@@ -66,6 +66,9 @@ export const api = {
   about: (signal?: AbortSignal) => get<About>("/api/about", signal),
   sessions: async (signal?: AbortSignal) => (await get<Schemas["SessionList"]>("/api/sessions", signal)).sessions,
   session: (session: string) => get<Schemas["Whiteboard"]>(at(session)),
+  opening: (session: string) => get<Schemas["Opening"]>(`${at(session)}/opening`),
+  /** The events up to the number `until`. */
+  earlier: async (session: string, until: number) => (await get<Schemas["Events"]>(`${at(session)}/events?until=${until}`)).events,
   start: async (prompt: string, agents: number, choices: Choices = {}) =>
     (await (await post("/api/sessions", { prompt, agents, ...choices })).json()) as Schemas["SessionId"],
   stop: (session: string) => post(`${at(session)}/stop`),

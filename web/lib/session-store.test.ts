@@ -156,6 +156,79 @@ describe("following a session", () => {
   });
 });
 
+describe("a session that is shown before it is live", () => {
+  const at = (seq: number) => ({ board: foldAll(events.slice(0, seq)), events: events.slice(seq), last: events.length });
+  const fetched = vi.fn();
+  let begun: FakeWire;
+  let shown: ReturnType<typeof createSessionStore>;
+
+  function open(opening: Promise<ReturnType<typeof at> | null>) {
+    begun = new FakeWire();
+    shown = createSessionStore(session);
+    return follow(session, shown, begun as unknown as Wire, opening);
+  }
+
+  beforeEach(() => {
+    fetched.mockReset();
+    fetched.mockImplementation(async (path: string) => {
+      const until = Number(new URLSearchParams(path.split("?")[1]).get("until"));
+      return { ok: true, json: async () => ({ events: events.slice(0, until), last: until }) };
+    });
+    vi.stubGlobal("fetch", fetched);
+    return () => vi.unstubAllGlobals();
+  });
+
+  it("is there before the wire is, and joins from its last event", async () => {
+    open(Promise.resolve(at(8)));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(shown.getState()).toMatchObject({ phase: "open", connection: "connecting", earlier: 8 });
+    expect(shown.getState().board).toStrictEqual(foldAll(events));
+    expect(begun.connected).toBe(true);
+    expect(begun.joins.map(({ after }) => after)).toEqual([events.length]);
+  });
+
+  it("has the same logs in the end wherever it began, whatever came meanwhile", async () => {
+    await joined(events.length);
+    for (let seq = 0; seq <= events.length - 3; seq++) {
+      const close = open(Promise.resolve({ ...at(seq), events: events.slice(seq, -3) }));
+      await vi.advanceTimersByTimeAsync(0);
+      begun.joins[0]?.answer({ events: events.slice(-3, -1), last: events.length - 1 });
+      await settle();
+      begun.live(events.at(-1) as AnyEvent);
+      await vi.advanceTimersByTimeAsync(300);
+      expect(shown.getState()).toMatchObject({ connection: "live", earlier: 0 });
+      expect(shown.getState().board).toStrictEqual(foldAll(events));
+      expect(shown.getState().logs).toStrictEqual(store.getState().logs);
+      close();
+    }
+    expect(fetched.mock.calls[0]?.[0]).toBe(`/api/sessions/${session}/events?until=1`); // the one that began with nothing lacks nothing
+  });
+
+  it("asks again for what was earlier when it could not be had", async () => {
+    fetched.mockRejectedValueOnce(new TypeError("no network"));
+    open(Promise.resolve(at(8)));
+    await vi.advanceTimersByTimeAsync(0);
+    begun.joins[0]?.answer({ events: [], last: events.length });
+    await vi.advanceTimersByTimeAsync(400);
+    expect(shown.getState().earlier).toBe(8);
+    await vi.advanceTimersByTimeAsync(3000);
+    expect(shown.getState().earlier).toBe(0);
+  });
+
+  it("reads the log from its beginning where there is no opening, or it takes too long", async () => {
+    open(Promise.resolve(null));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(begun.joins.map(({ after }) => after)).toEqual([0]);
+    let late: (opening: ReturnType<typeof at>) => void = () => {};
+    open(new Promise((answer) => (late = answer)));
+    await vi.advanceTimersByTimeAsync(5100);
+    expect(begun.joins.map(({ after }) => after)).toEqual([0]);
+    late(at(8));
+    await settle();
+    expect(shown.getState()).toMatchObject({ phase: "loading", earlier: 0 });
+  });
+});
+
 describe("the thinking log", () => {
   it("has a row for every step, with its reasoning in one piece, and none for what the whiteboard ignores", async () => {
     await joined(events.length);

@@ -3,11 +3,15 @@
  *
  * Events come in through `receive`, in order and each once (see `session-link.ts`); they are folded together once per animation frame,
  * so that ten thousand at once are one update of the screen.
+ *
+ * A long session can `begin` near its end: with the whiteboard as it stood then. The agents' logs then begin there too, until `recall` is
+ * given what was before.
  */
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { type AgentLog, AgentLogs } from "./agent-log";
 import type { Problem } from "./api";
 import type { AnyEvent } from "./events";
+import type { Opening } from "./opening";
 import { EMPTY, fold, type Whiteboard } from "./whiteboard";
 
 export type Connection = "connecting" | "live" | "reconnecting";
@@ -20,9 +24,15 @@ export interface SessionState {
   readonly connection: Connection;
   readonly board: Whiteboard;
   readonly logs: Record<string, AgentLog>;
+  /** The last event that the logs do not know of yet; 0 once they are whole. */
+  readonly earlier: number;
 }
 
 export interface SessionStore extends StoreApi<SessionState> {
+  /** Shows a session from here on, instead of from its first event. For a store that has received nothing. */
+  begin(opening: Pick<Opening, "board" | "events">): void;
+  /** All events up to `earlier`, which the logs lack. */
+  recall(events: readonly AnyEvent[]): void;
   receive(events: readonly AnyEvent[]): void;
   /** Folds what waits, now. */
   flush(): void;
@@ -43,8 +53,11 @@ export function createSessionStore(session: string): SessionStore {
     connection: "connecting",
     board: EMPTY,
     logs: {},
+    earlier: 0,
   }));
-  const logs = new AgentLogs();
+  let logs = new AgentLogs();
+  /** What has come since the store began, for as long as it lacks what was before. */
+  let since: AnyEvent[] | null = null;
   let waiting: AnyEvent[] = [];
   let scheduled = false;
 
@@ -58,6 +71,7 @@ export function createSessionStore(session: string): SessionStore {
       const after = fold(board, event);
       logs.add(board, after, event);
       board = after;
+      since?.push(event);
     }
     store.setState({ board, logs: logs.snapshot(store.getState().logs) });
   }
@@ -69,13 +83,36 @@ export function createSessionStore(session: string): SessionStore {
     else requestAnimationFrame(flush);
   }
 
+  function receive(events: readonly AnyEvent[]): void {
+    if (events.length === 0) return;
+    for (const event of events) waiting.push(event);
+    schedule();
+  }
+
   return {
     ...store,
-    receive(events) {
-      if (events.length === 0) return;
-      for (const event of events) waiting.push(event);
-      schedule();
+    begin({ board, events }) {
+      if (board.last > 0) since = [];
+      store.setState({ board, earlier: board.last });
+      receive(events);
+      flush();
+      store.setState({ phase: "open", problem: null });
     },
+    recall(events) {
+      flush();
+      if (since === null) return;
+      logs = new AgentLogs();
+      let board = EMPTY;
+      for (const some of [events, since])
+        for (const event of some) {
+          const after = fold(board, event);
+          logs.add(board, after, event);
+          board = after;
+        }
+      since = null;
+      store.setState({ logs: logs.snapshot({}), earlier: 0 });
+    },
+    receive,
     flush,
     connection: (connection) => store.setState({ connection }),
     caughtUp() {

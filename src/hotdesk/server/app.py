@@ -7,6 +7,7 @@ events) lives within the app's lifespan and ends with it; `hotdesk.asgi` runs it
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
@@ -39,6 +40,8 @@ BODY_BYTES = 1 << 20
 MCP_BODY_BYTES = 16 << 20
 """Largest message an MCP client may send: it may carry a file."""
 
+SESSION_PAGE = re.compile(r"/session/([^/]+)/")
+
 DESCRIPTION = (
     "Everything the page does goes through this API. Live events come over Socket.IO at /socket.io, screens over a WebSocket at "
     "/api/sessions/ID/agents/AGENT/screen; each desk is an MCP server at /api/sessions/ID/agents/AGENT/mcp. See docs/api.md."
@@ -54,11 +57,11 @@ def build(
     pages: Path | None,
 ) -> ASGIApp:
     """The whole app. Raises `BadInput` if it could be reached from elsewhere without a token."""
-    live = Live(logs)
+    live, boards = Live(logs), Boards(logs)
     api = _api(live)
-    api.state.parts = Parts(orchestrator, logs, desks, about, Boards(logs), Controls())
+    api.state.parts = Parts(orchestrator, logs, desks, about, boards, Controls())
     most = max(BODY_BYTES, 12 * about.prompt_chars)  # a character takes up to twelve bytes in JSON
-    return Guard(problems.Shield(_Crossing(_Limit(_Compressed(api), most), live.app, Pages(pages))), settings)
+    return Guard(problems.Shield(_Crossing(_Limit(_Compressed(api), most), live.app, Pages(pages), boards)), settings)
 
 
 @cache
@@ -70,10 +73,11 @@ def openapi() -> dict[str, Any]:
     """The OpenAPI description; needs nothing started."""
     described = _described().openapi()
     schemas = described["components"]["schemas"]
-    items = schemas["Events"]["properties"]["events"]["items"]
-    if "$ref" not in items:
-        schemas["AnyEvent"] = items
-        schemas["Events"]["properties"]["events"]["items"] = {"$ref": "#/components/schemas/AnyEvent"}
+    for name in ("Events", "Opening"):
+        events = schemas[name]["properties"]["events"]
+        if "$ref" not in events["items"]:
+            schemas["AnyEvent"] = events["items"]
+            events["items"] = {"$ref": "#/components/schemas/AnyEvent"}
     return described
 
 
@@ -118,8 +122,8 @@ async def _docs() -> Response:
 class _Crossing:
     """Which way a request goes, by its address."""
 
-    def __init__(self, api: ASGIApp, live: ASGIApp, pages: ASGIApp) -> None:
-        self._api, self._live, self._pages = api, live, pages
+    def __init__(self, api: ASGIApp, live: ASGIApp, pages: ASGIApp, boards: Boards) -> None:
+        self._api, self._live, self._pages, self._boards = api, live, pages, boards
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -129,6 +133,9 @@ class _Crossing:
             await self._live(scope, receive, send)
         else:
             await self._pages(scope, receive, send)
+            # The page will ask for its session as soon as it runs, which takes a browser longer than it takes to have it ready.
+            if (page := SESSION_PAGE.fullmatch(path)) and scope["type"] == "http":
+                await self._boards.expect(page[1])
 
 
 class _Limit:

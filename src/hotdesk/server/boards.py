@@ -1,13 +1,14 @@
 """Whiteboards and cards, kept folded: a session that is asked for again costs only what has happened since.
 
-Promises: `board` and `card` say what the log says at the moment of the call. At most `KEPT` whiteboards are held; the card of a complete
-session is read from the two ends of its log and never again.
+Promises: `board`, `opening` and `card` say what the log says at the moment of the call. At most `KEPT` whiteboards are held; the card of a
+complete session is read from the two ends of its log and never again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -15,7 +16,7 @@ import anyio.lowlevel
 from pydantic import BaseModel
 
 from hotdesk.errors import LogError, NotFound
-from hotdesk.events import Outcome, SessionComplete, SessionCreated
+from hotdesk.events import Event, Outcome, SessionComplete, SessionCreated
 from hotdesk.logs.base import Log, Logs
 from hotdesk.server.problems import NoSuchAgent
 from hotdesk.whiteboard import AgentState, SessionStatus, Whiteboard, fold_all
@@ -25,7 +26,9 @@ __all__ = ["Boards", "SessionCard", "TaskCounts"]
 KEPT = 128
 """Whiteboards held at one time."""
 SLICE = 500
-"""Events folded in one go, so that a long log does not hold up the others."""
+"""Events sent in one go; and at least so many stand in an opening."""
+FOLDED = 100
+"""Events folded in one go (a millisecond), so that a long log does not hold up the others: the files of the page that asks for it, say."""
 LATE = 100
 """Events that workers which outlived their session may have said after its last."""
 
@@ -56,6 +59,8 @@ class _Kept:
     def __init__(self) -> None:
         self.board = Whiteboard()
         self.folding = anyio.Lock()
+        self.marks = deque([self.board], maxlen=2)
+        """The whiteboard as it stood at two times before, `SLICE` events or more apart: it is never changed, so keeping it is free."""
 
 
 class Boards:
@@ -68,7 +73,19 @@ class Boards:
     async def board(self, session: str) -> Whiteboard:
         """The session as it stands. Raises `NotFound`, `LogError`."""
         async with await self._logs.open(session) as log:
-            return await self._fold(session, log)
+            return (await self._fold(session, log)).board
+
+    async def opening(self, session: str) -> tuple[Whiteboard, list[Event]]:
+        """What to show first of a session, however long: the whiteboard as it stood some `SLICE` events ago (empty, if there are not so
+        many), and the events since. Raises `NotFound`, `LogError`."""
+        async with await self._logs.open(session) as log:
+            before = (await self._fold(session, log)).marks[0]
+            return before, await log.read(before.last)
+
+    async def expect(self, session: str) -> None:
+        """Somebody is about to look at the session: fold it now, if it can be."""
+        with suppress(NotFound, LogError):
+            await self.opening(session)
 
     async def agent(self, session: str, agent: str) -> AgentState:
         """One agent as it stands. Raises `NotFound`, `LogError`."""
@@ -100,21 +117,23 @@ class Boards:
         async with await self._logs.open(session) as log:
             card = None if session in self._kept else await _complete(log)
             if card is None:
-                card = _card_of(await self._fold(session, log), session)
+                card = _card_of((await self._fold(session, log)).board, session)
         if card.status == "complete":
             self._cards[session] = card
         return card
 
-    async def _fold(self, session: str, log: Log) -> Whiteboard:
+    async def _fold(self, session: str, log: Log) -> _Kept:
         kept = self._kept.setdefault(session, _Kept())
         self._kept.move_to_end(session)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         async with kept.folding:
-            while some := await log.read(kept.board.last, SLICE):
+            while some := await log.read(kept.board.last, FOLDED):
                 kept.board = fold_all(some, kept.board)
+                if kept.board.last - kept.marks[-1].last >= SLICE:
+                    kept.marks.append(kept.board)
                 await anyio.lowlevel.checkpoint()
-            return kept.board
+            return kept
 
 
 async def _complete(log: Log) -> SessionCard | None:

@@ -5,14 +5,18 @@ Promises: on one joined connection each event comes exactly once and in order, w
 does not hold up the others: what it has not read yet waits in its own queue until Socket.IO's ping gives it up. A session nobody watches
 costs nothing: its pump ends and lets go of its events with the last client. `running()` ends all pumps.
 
-How «exactly once» is kept: one pump follows the log of a watched session. Holding `turn` it notes an event and sends it to the room (the
-members are counted and their packets queued without a pause). Holding `turn` a joining client is told what it missed, up to what the
+How «exactly once» is kept: one pump follows the log of a watched session, from where the log ends when the first client comes: what is
+older stands in the log and never changes, and is read there for who asks. Holding `turn` the pump notes an event and sends it to the room
+(the members are counted and their packets queued without a pause). Holding `turn` a joining client is told what it missed, up to what the
 pump has noted, and becomes a member; from there to the queueing of its acknowledgement python-socketio does not suspend. So an event is
 either in the acknowledgement or behind it, never both.
+
+An event becomes JSON text once, and that text is what all get: python-socketio would look through and serialise it for each of them.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +29,7 @@ from anyio.abc import TaskGroup
 from pydantic import BaseModel, Field, ValidationError
 
 from hotdesk.errors import BadInput, HotdeskError, LogError
+from hotdesk.events import EVENT_TYPES, Event
 from hotdesk.logs.base import Log, Logs
 from hotdesk.server.problems import problem_of, sentence
 
@@ -35,8 +40,32 @@ MESSAGE_BYTES = 64 << 10
 MANY = 200
 """Events noted for nobody before the others get a turn."""
 
-Answer = dict[str, Any]
+NAMES = {kind: name for name, kind in EVENT_TYPES.items()}
 logger = logging.getLogger(__name__)
+
+
+class Ready:
+    """A value that is JSON already."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+class _Json:
+    """The `json` that Socket.IO is given: what is `Ready` goes out as it is. A packet is a list: an event's name and it, or an answer."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(value: object, **how: Any) -> str:
+        if isinstance(value, list):
+            return "[" + ",".join(one.text if isinstance(one, Ready) else json.dumps(one, **how) for one in value) + "]"
+        return json.dumps(value, **how)
+
+
+Answer = dict[str, Any] | Ready
 
 
 class Join(BaseModel):
@@ -57,11 +86,14 @@ class _Pump:
     def __init__(self, session: str) -> None:
         self.session = session
         self.room = f"session:{session}"
-        self.events: list[dict[str, Any]] = []
-        """All events so far, ready for JSON; the one with `seq` n is at n - 1."""
+        self.start = 0
+        """The last event there was when it began; those up to it are read from the log."""
+        self.texts: list[str] = []
+        """The events since then as JSON; the one with `seq` n is at n - 1 - start."""
         self.turn = anyio.Lock(fast_acquire=True)
         self.members: set[str] = set()
         self.joining = 0
+        self.begun = False
         self.ended = False
         self.scope = anyio.CancelScope()
         self._waiting: list[tuple[int, anyio.Event]] = []
@@ -70,18 +102,27 @@ class _Pump:
     def watched(self) -> bool:
         return bool(self.members) or self.joining > 0
 
-    def note(self, event: dict[str, Any]) -> None:
-        self.events.append(event)
+    @property
+    def last(self) -> int:
+        """The last event that is known."""
+        return self.start + len(self.texts)
+
+    def begin(self, start: int) -> None:
+        self.start, self.begun = start, True
+        self._wake(self.last)
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
         if self._waiting:
-            self._wake(len(self.events))
+            self._wake(self.last)
 
     def end(self) -> None:
         self.ended = True
         self._wake(None)
 
     async def reached(self, seq: int) -> None:
-        """Wait until the event `seq` was noted. Raises `LogError` if the pump has ended."""
-        if len(self.events) < seq and not self.ended:
+        """Wait until the pump has begun and knows the event `seq`. Raises `LogError` if it has ended."""
+        if not self.ended and (not self.begun or self.last < seq):
             self._waiting.append((seq, event := anyio.Event()))
             await event.wait()
         if self.ended:
@@ -101,7 +142,7 @@ class Live:
         self._turns: dict[str, anyio.Lock] = {}
         self._tasks: TaskGroup | None = None
         # The guard in front of all decides on origins; an empty list keeps Socket.IO from deciding too.
-        self._sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=[], max_http_buffer_size=MESSAGE_BYTES)
+        self._sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins=[], max_http_buffer_size=MESSAGE_BYTES, json=_Json)
         self._sio.on("connect", self._connect)
         self._sio.on("disconnect", self._disconnect)
         self._sio.on("session:join", self._on_join)
@@ -155,21 +196,22 @@ class Live:
     async def _join(self, client: str, join: Join) -> Answer:
         async with await self._logs.open(join.session) as log:
             last = await log.last()
-        if join.after > last:
-            raise BadInput(f"Session {join.session} has no event {join.after}; its last is {last}.")
-        pump = self._pump(join.session)
-        pump.joining += 1
-        try:
-            await pump.reached(last)
-            async with pump.turn:
-                missed = pump.events[join.after :]
-                if client in self._turns:  # still connected; entering the room does not suspend
-                    await self._sio.enter_room(client, pump.room)
-                    pump.members.add(client)
-                return {"events": missed, "last": len(pump.events)}
-        finally:
-            pump.joining -= 1
-            self._let_go(pump)
+            if join.after > last:
+                raise BadInput(f"Session {join.session} has no event {join.after}; its last is {last}.")
+            pump = self._pump(join.session)
+            pump.joining += 1
+            try:
+                await pump.reached(last)
+                missed = [_text(event) for event in await log.read(join.after, max(0, pump.start - join.after))]
+                async with pump.turn:
+                    missed += pump.texts[max(0, join.after - pump.start) :]
+                    if client in self._turns:  # still connected; entering the room does not suspend
+                        await self._sio.enter_room(client, pump.room)
+                        pump.members.add(client)
+                    return Ready(f'{{"events":[{",".join(missed)}],"last":{pump.last}}}')
+            finally:
+                pump.joining -= 1
+                self._let_go(pump)
 
     async def _leave(self, client: str, leave: Leave) -> Answer:
         if pump := self._pumps.get(leave.session):
@@ -208,12 +250,18 @@ class Live:
             await self._sio.disconnect(client)
 
     async def _follow(self, pump: _Pump, log: Log) -> None:
-        async with log.follow() as events:
+        start = await log.last()
+        async with log.follow(start) as events:
+            pump.begin(start)
             async for event in events:
-                ready = event.model_dump(mode="json")
+                text = _text(event)
                 async with pump.turn:
-                    pump.note(ready)
+                    pump.note(text)
                     if pump.members:
-                        await self._sio.emit(ready["type"], ready, to=pump.room)
+                        await self._sio.emit(NAMES[type(event)], Ready(text), to=pump.room)
                 if event.seq % MANY == 0:
                     await anyio.lowlevel.checkpoint()
+
+
+def _text(event: Event) -> str:
+    return event.model_dump_json()

@@ -58,6 +58,16 @@ class Events(BaseModel):
     """The highest `seq` there is; ask for what comes `after` it."""
 
 
+class Opening(BaseModel):
+    """A session as it stands, and the end of what led to it."""
+
+    board: Whiteboard
+    """As it stood after the event `board.last`."""
+    events: list[AnyEvent]
+    """All events since then; those before are in the log."""
+    last: int
+
+
 @router.get("/healthz", tags=["server"])
 async def healthz(parts: Use) -> Health:
     """Is the server there?"""
@@ -92,22 +102,37 @@ async def session(parts: Use, session: str) -> Response:
     return Response(board.model_dump_json(), media_type=JSON)
 
 
+@router.get("/api/sessions/{session}/opening", response_model=Opening, tags=["sessions"])
+async def opening(parts: Use, session: str) -> Response:
+    """What a page shows first: the whiteboard as it stood a while ago, and every event since."""
+    board, events = await parts.boards.opening(session)
+    last = events[-1].seq if events else board.last
+    return Response(f'{{"board":{board.model_dump_json()},"events":[{_listed(events)}],"last":{last}}}', media_type=JSON)
+
+
 @router.get("/api/sessions/{session}/events", response_model=Events, tags=["sessions"])
-async def events(parts: Use, session: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
-    """What happened after the event number `after`."""
+async def events(
+    parts: Use, session: str, after: Annotated[int, Query(ge=0)] = 0, until: Annotated[int | None, Query(ge=0)] = None
+) -> Response:
+    """What happened after the event number `after`, up to the number `until` or to the end."""
     async with await parts.logs.open(session) as log:
-        first = await log.read(after, SLICE)
-    return StreamingResponse(_events(parts.logs, session, first, after), media_type=JSON)
+        first = await log.read(after, _size(after, until))
+    return StreamingResponse(_events(parts.logs, session, first, after, until), media_type=JSON)
 
 
-async def _events(logs: Logs, session: str, first: list[Event], after: int) -> AsyncIterator[str]:
+async def _events(logs: Logs, session: str, first: list[Event], after: int, until: int | None) -> AsyncIterator[str]:
     yield '{"events":[' + _listed(first)
     if len(first) == SLICE:
         async with await logs.open(session) as log:
-            while some := await log.read(first[-1].seq, SLICE):
+            while some := await log.read(first[-1].seq, _size(first[-1].seq, until)):
                 yield "," + _listed(some)
                 first = some
     yield f'],"last":{first[-1].seq if first else after}}}'
+
+
+def _size(after: int, until: int | None) -> int:
+    """How many events to read next."""
+    return SLICE if until is None else max(0, min(SLICE, until - after))
 
 
 def _listed(events: list[Event]) -> str:

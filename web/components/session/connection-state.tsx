@@ -18,6 +18,8 @@ export function ConnectionState() {
       className={cn(
         "inline-flex shrink-0 items-center gap-1.5 rounded-full text-xs",
         live ? "text-muted-foreground" : "px-2 py-0.5 font-medium tint-warn",
+        // A session just opened is shown before it is live; that is nothing to warn of unless it lasts.
+        connection === "connecting" && "fade-in fill-mode-both animate-in delay-1000",
       )}
     >
       <span aria-hidden="true" className={cn("size-1.5 rounded-full", live ? "bg-good" : "animate-breathe bg-current")} />

@@ -1,13 +1,14 @@
 "use client";
 
 import { CircleAlertIcon, LoaderCircleIcon, PlugZapIcon } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Logo } from "@/components/shell/logo";
 import { Message } from "@/components/shell/message";
 import { Button, buttonVariants } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tabs, TabsContent } from "@/components/ui/tabs";
 import { useAnnouncements } from "@/hooks/use-announcements";
+import { Later, useLater } from "@/hooks/use-later";
 import { SessionContext, useFollowedSession, useSession } from "@/hooks/use-session";
 import { useView, type View } from "@/hooks/use-view";
 import { progressOf } from "@/lib/agents";
@@ -22,22 +23,17 @@ import { ViewTabs } from "./view-tabs";
 
 /** What is shown first comes first; the other views after the desks' viewer, and before anybody can ask for them. */
 const OTHERS_AFTER_MS = 1000;
-const views = {
-  agent: () => import("@/components/agents/agent-view").then(({ AgentView }) => ({ default: AgentView })),
-  whiteboard: () => import("@/components/whiteboard/whiteboard").then(({ Whiteboard }) => ({ default: Whiteboard })),
-  summary: () => import("@/components/summary/summary").then(({ Summary }) => ({ default: Summary })),
-};
-const AgentView = lazy(views.agent);
-const Whiteboard = lazy(views.whiteboard);
-const Summary = lazy(views.summary);
+const agent = new Later(() => import("@/components/agents/agent-view").then(({ AgentView }) => AgentView));
+const whiteboard = new Later(() => import("@/components/whiteboard/whiteboard").then(({ Whiteboard }) => Whiteboard));
+const summary = new Later(() => import("@/components/summary/summary").then(({ Summary }) => Summary));
 
 /** A session, followed live. */
 export function SessionScreen({ session }: { session: string }) {
   const store = useFollowedSession(session);
   const [asked] = useView();
-  // The view asked for is fetched while the log is.
+  // The view asked for is fetched while the session is.
   useEffect(() => {
-    if (asked.startsWith("agent:")) views.agent().catch(() => {});
+    if (asked.startsWith("agent:")) void agent.fetch();
   }, [asked]);
   if (!store) return <Loading />;
   return (
@@ -67,7 +63,7 @@ function Open() {
   useKeys(show);
   useEffect(() => {
     const timer = setTimeout(() => {
-      for (const load of Object.values(views)) load().catch(() => {});
+      for (const view of [agent, whiteboard, summary]) void view.fetch();
     }, OTHERS_AFTER_MS);
     return () => clearTimeout(timer);
   }, []);
@@ -88,17 +84,15 @@ function Open() {
         </Panel>
         {view.startsWith("agent:") && (
           <TabsContent value={view} className="outline-none lg:h-full" tabIndex={-1}>
-            <Suspense fallback={<Wait />}>
-              <AgentView id={view.slice(6)} />
-            </Suspense>
+            <Coming later={agent} with={{ id: view.slice(6) }} />
           </TabsContent>
         )}
         <Panel value="whiteboard">
-          <Whiteboard />
+          <Coming later={whiteboard} with={{}} />
         </Panel>
         {complete && (
           <Panel value="summary">
-            <Summary onOpenAgent={openAgent} />
+            <Coming later={summary} with={{ onOpenAgent: openAgent }} />
           </Panel>
         )}
       </main>
@@ -112,9 +106,15 @@ function Panel({ value, children }: { value: string; children: ReactNode }) {
       value={value}
       className="thin-scroll relative outline-none focus-visible:outline-2 focus-visible:-outline-offset-2 lg:h-full lg:overflow-y-auto"
     >
-      <Suspense fallback={<Wait />}>{children}</Suspense>
+      {children}
     </TabsContent>
   );
+}
+
+/** A view whose code comes later. */
+function Coming<P extends object>({ later, with: props }: { later: Later<P>; with: P }) {
+  const Component = useLater(later);
+  return Component ? <Component {...props} /> : <Wait />;
 }
 
 function Wait() {

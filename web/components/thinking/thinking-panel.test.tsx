@@ -1,7 +1,9 @@
-import { fireEvent, screen } from "@testing-library/react";
+import { act, fireEvent, render, screen } from "@testing-library/react";
 import { beforeEach, expect, it, vi } from "vitest";
-import { useSession } from "@/hooks/use-session";
+import { SessionContext, useSession } from "@/hooks/use-session";
 import type { AnyEvent } from "@/lib/events";
+import { createSessionStore } from "@/lib/session-store";
+import { foldAll } from "@/lib/whiteboard";
 import { eventsOf, renderSession } from "@/test/session";
 import { ThinkingPanel } from "./thinking-panel";
 
@@ -73,6 +75,33 @@ it("draws only the rows on screen, however many there are", () => {
   const { store } = renderSession(many, () => <Panel />);
   expect(store.getState().logs.a1?.rows.length).toBeGreaterThan(10_000);
   expect(screen.getAllByTestId("thinking-row").length).toBeLessThan(80);
+});
+
+it("shows the end of a long log while what was before is on its way", () => {
+  const store = createSessionStore(thinking.session);
+  const from = underWay.indexOf(thinking);
+  store.begin({ board: foldAll(underWay.slice(0, from)), events: underWay.slice(from) });
+  const { rerender } = render(
+    <SessionContext value={store}>
+      <Panel />
+    </SessionContext>,
+  );
+  const steps = () => screen.getAllByTestId("thinking-row").map((row) => row.dataset.step);
+  expect(steps()).not.toContain(undefined);
+  expect(screen.getAllByRole("listitem")[0]?.getAttribute("aria-setsize")).toBe("-1");
+  act(() => store.recall(underWay.slice(0, from)));
+  expect(steps()).toEqual(["1", "3", "2"]);
+  const items = screen.getAllByRole("listitem");
+  expect(items[0]?.getAttribute("aria-setsize")).toBe(String(items.length));
+
+  const bare = createSessionStore(thinking.session);
+  bare.begin({ board: foldAll(underWay), events: [] });
+  rerender(
+    <SessionContext value={bare}>
+      <Panel />
+    </SessionContext>,
+  );
+  expect(screen.getByText("Loading the log…")).toBeTruthy();
 });
 
 it("shows what was said as text, never as markup", () => {

@@ -20,9 +20,10 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
   const session = useSession((state) => state.session);
   const board = useSession((state) => state.board);
   const log = useSession((state) => state.logs[agent.id]) ?? EMPTY_LOG;
+  const whole = useSession((state) => state.earlier === 0);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
   const [following, setFollowing] = useState(true);
-  /** The row that has the focus: it stays drawn wherever the list is scrolled to, or the keyboard would be lost. */
+  /** The key of the row that has the focus: it stays drawn wherever the list is scrolled to, or the keyboard would be lost. */
   const [focused, setFocused] = useState<number | null>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const { rows, reasoning } = log;
@@ -36,7 +37,8 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
     overscan: 16,
     rangeExtractor: (range) => {
       const shown = defaultRangeExtractor(range);
-      return focused === null || shown.includes(focused) ? shown : [...shown, focused].sort((a, b) => a - b);
+      const kept = focused === null ? -1 : rows.findIndex(({ key }) => key === focused);
+      return kept < 0 || shown.includes(kept) ? shown : [...shown, kept].sort((a, b) => a - b);
     },
   });
   const height = virtual.getTotalSize();
@@ -45,6 +47,14 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
   useLayoutEffect(() => {
     if (following && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
   }, [following, log, height]);
+
+  // What was earlier has come: who reads stays where they were.
+  const before = useRef({ whole, height });
+  useLayoutEffect(() => {
+    const { whole: was, height: then } = before.current;
+    if (whole && !was && !following && scroller.current) scroller.current.scrollTop += height - then;
+    before.current = { whole, height };
+  }, [whole, height, following]);
 
   const toggle = useCallback((key: number) => {
     setFollowing(false);
@@ -71,9 +81,15 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
       </h2>
       {rows.length === 0 ? (
         <div className="grid min-h-0 flex-1 place-items-center">
-          <Message icon={ListTreeIcon} title="Nothing yet" className="py-8">
-            Every step {agent.name} takes appears here, with its reasoning and a picture of the screen.
-          </Message>
+          {whole ? (
+            <Message icon={ListTreeIcon} title="Nothing yet" className="py-8">
+              Every step {agent.name} takes appears here, with its reasoning and a picture of the screen.
+            </Message>
+          ) : (
+            <p role="status" className="text-muted-foreground text-sm">
+              Loading the log…
+            </p>
+          )}
         </div>
       ) : (
         <div
@@ -93,9 +109,9 @@ export function ThinkingPanel({ agent, className }: { agent: AgentState; classNa
                   key={item.key}
                   ref={virtual.measureElement}
                   data-index={item.index}
-                  aria-setsize={rows.length}
-                  aria-posinset={item.index + 1}
-                  onFocus={() => setFocused(item.index)}
+                  aria-setsize={whole ? rows.length : -1}
+                  aria-posinset={whole ? item.index + 1 : undefined}
+                  onFocus={() => setFocused(row.key)}
                   onBlur={() => setFocused(null)}
                   className="absolute top-0 left-0 w-full"
                   style={{ transform: `translateY(${item.start}px)` }}

@@ -88,6 +88,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/{session}/opening": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Opening
+         * @description What a page shows first: the whiteboard as it stood a while ago, and every event since.
+         */
+        get: operations["opening_api_sessions__session__opening_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/{session}/events": {
         parameters: {
             query?: never;
@@ -97,7 +117,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description What happened after the event number `after`.
+         * @description What happened after the event number `after`, up to the number `until` or to the end.
          */
         get: operations["events_api_sessions__session__events_get"];
         put?: never;
@@ -1110,6 +1130,17 @@ export interface components {
             brain?: string | null;
             /** Desks */
             desks?: string | null;
+        };
+        /**
+         * Opening
+         * @description A session as it stands, and the end of what led to it.
+         */
+        Opening: {
+            board: components["schemas"]["Whiteboard"];
+            /** Events */
+            events: components["schemas"]["AnyEvent"][];
+            /** Last */
+            last: number;
         };
         /**
          * Part
@@ -2126,10 +2157,42 @@ export interface operations {
             };
         };
     };
+    opening_api_sessions__session__opening_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opening"];
+                };
+            };
+            /** @description What went wrong, in one sentence */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_api_sessions__session__events_get: {
         parameters: {
             query?: {
                 after?: number;
+                until?: number | null;
             };
             header?: never;
             path: {
