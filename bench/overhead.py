@@ -202,7 +202,7 @@ async def run(quick: bool) -> list[Row]:
     for where, desks in kinds.items():
         for who, name in (("dedalus-labs", DEDALUS), ("anthropic", CLAUDE)):
             goal = GOAL if desks is LocalDesks or LocalDesks not in kinds.values() else None  # a pretend desk draws its own screen first
-            rows += _rows(f"{who}, {where}", await _apart(name, desks, turns, warm_up), goal)
+            rows += _rows(f"{who}, {where}", await (measured if quick else _apart)(name, desks, turns, warm_up), goal)
     return rows
 
 

@@ -25,7 +25,7 @@ TITLE = "From the claim of a worker to a worker at a desk that is ready"
 
 GOAL = 20.0
 """Milliseconds, at the median, from the warm pool."""
-ROUNDS, QUICK_ROUNDS = 15, 2
+ROUNDS, QUICK_ROUNDS = 15, 1
 SEVERAL = 4
 """Agents hired at one time."""
 BOUND = 60.0
